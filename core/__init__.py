@@ -1,0 +1,1 @@
+"""The ground: words, settings, errors, the clock, redaction and telemetry. Imports nothing of ours."""
