@@ -1,0 +1,114 @@
+"""The HTTP API: `POST /ask`, `GET /alerts`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.health import check_health, overall
+from app.wiring import build_assistant, build_sources
+from core.clock import now, parse_at
+from core.errors import InvalidInput, SreError
+from core.settings import Settings
+from core.telemetry import REGISTRY
+from core.vocabulary import Alert, Answer
+from pipeline.brief import Gaps
+from pipeline.gather import current_alerts
+
+MAX_BODY_BYTES = 65_536
+EXAMPLES = {
+    "explain": {"summary": "Why an alert fires", "value": {"question": "Why is HostHighMemory firing on media?"}},
+    "metric": {"summary": "A measurement over all hosts", "value": {"question": "Is any VM low on disk?"}},
+    "past": {
+        "summary": "A past moment",
+        "value": {"question": "What was wrong?", "at": "2026-11-20T03:10:00Z", "session_id": "night-shift"},
+    },
+}
+
+
+class AskBody(BaseModel):
+    """A question, optionally about a past moment (`at`, ISO 8601 with a zone)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str
+    session_id: str | None = Field(default=None, max_length=200)
+    at: str | None = None
+
+
+class Problem(BaseModel):
+    """One line that names the field or source, and says what to do."""
+
+    error: str
+
+
+class FiringAlerts(BaseModel):
+    """What fires now, and what could not be read."""
+
+    alerts: list[Alert]
+    gaps: list[str]
+
+
+def build_api(settings: Settings) -> FastAPI:
+    """The application over the given settings."""
+    api = FastAPI(
+        title="Homelab SRE assistant",
+        summary="Explains what is wrong in a homelab, from evidence. It advises and never acts.",
+        version="0.1.0",
+        responses={422: {"model": Problem}},
+    )
+    sources = build_sources(settings)
+    assistant = build_assistant(settings, sources)
+
+    @api.middleware("http")
+    async def refuse_large_bodies(request: Request, call_next: Any) -> Response:
+        length = request.headers.get("content-length")
+        if request.method == "POST" and (length is None or not length.isdigit() or int(length) > MAX_BODY_BYTES):
+            return JSONResponse({"error": f"body: at most {MAX_BODY_BYTES} bytes, with a Content-Length"}, 413)
+        response: Response = await call_next(request)
+        return response
+
+    @api.exception_handler(SreError)
+    async def say_problem(_: Request, error: SreError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 422 if isinstance(error, InvalidInput) else 502)
+
+    @api.exception_handler(RequestValidationError)
+    async def say_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
+        return JSONResponse({"error": f"{field}: {first['msg']}"}, 422)
+
+    @api.post("/ask")
+    async def ask(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> Answer:  # type: ignore[arg-type]
+        """Answer one question with cited evidence."""
+        at = parse_at(body.at, field="at") if body.at is not None else None
+        return await assistant.ask(body.question, at=at, session_id=body.session_id)
+
+    @api.get("/alerts")
+    async def alerts() -> FiringAlerts:
+        """What fires now, from Alertmanager and Grafana."""
+        gaps = Gaps()
+        moment = now()
+        found = await current_alerts(sources, moment, moment, gaps)
+        return FiringAlerts(alerts=list(found), gaps=gaps.lines)
+
+    @api.get("/health")
+    async def health() -> JSONResponse:
+        """The state of every component; 503 when nothing that measures or alerts can be read."""
+        components = await check_health(settings)
+        status = overall(components)
+        body = {"status": status, "components": [asdict(component) for component in components]}
+        return JSONResponse(body, 503 if status == "failed" else 200)
+
+    @api.get("/metrics")
+    async def metrics() -> Response:
+        """The assistant's own metrics, for Prometheus."""
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return api

@@ -1,0 +1,100 @@
+"""`sre demo`: the whole story on this machine. The same code as everywhere else, pointed at the lab."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.lab import open_lab, wait_for_interrupt
+from app.cli.screen import say
+from core.errors import LabError
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from core.vocabulary import Alert
+    from scenarios.lab import LabReady
+
+ALERT_DEADLINE_S = 180.0
+SETTLE_S = 3.0
+"""Alerts that follow from the same fault fire within seconds of the first."""
+
+
+def demo(
+    *,
+    scenario: Annotated[str, typer.Option(help="What goes wrong: see sre lab scenarios.")] = "jellyfin-memory-leak",
+    port: Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="End after the explanation.")] = False,
+) -> None:
+    """Start a homelab, break it, wait for the alert, explain it. API and lab then run until Ctrl-C."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sre-demo-") as directory, open_lab(scenario, Path(directory), None, 0) as running:
+        ready = running.start()
+        settings = _settings_for(ready, Path(directory), port)
+        _ingest(settings)
+        from app.server import in_background
+
+        with in_background(settings) as url:
+            expected = str(running.scenario.expect.alert) if running.scenario and running.scenario.expect else ""
+            alert = asyncio.run(_wait_for_alert(settings, expected))
+            _explain(settings, alert)
+            say(f"\n{time.monotonic() - started:.0f} s in all. The API is at {url} (documentation at {url}/docs).")
+            _say_how_to_go_on(ready, settings)
+            if not once:
+                wait_for_interrupt(running)
+
+
+def _settings_for(ready: LabReady, directory: Path, port: int) -> Settings:
+    from core.settings import load_settings
+    from scenarios.ports import free_ports
+
+    os.environ.update(ready.env)
+    return load_settings(data_dir=directory / "data", port=port or free_ports(1)[0], log_level="WARNING")
+
+
+def _ingest(settings: Settings) -> None:
+    from app.wiring import build_index, index_directory
+
+    report = build_index(index_directory(settings), settings.data_dir).ingest(list(settings.runbooks))
+    say(f"indexed {report.documents} runbooks in {report.seconds:.1f} s")
+
+
+async def _wait_for_alert(settings: Settings, expected: str) -> Alert:
+    """The expected alert (else the first) as Alertmanager reports it. Raises LabError when none fires in time."""
+    from app.wiring import build_alert_sources
+
+    source = build_alert_sources(settings, None)[0]
+    deadline = time.monotonic() + ALERT_DEADLINE_S
+    say(f"waiting for {expected or 'an alert'} to fire")
+    while time.monotonic() < deadline:
+        firing = [alert for alert in await source.alerts() if alert.state == "firing"]
+        found = next((alert for alert in firing if alert.name == expected or not expected), None)
+        if found:
+            say(f"{found.name} fires: {found.summary}")
+            await asyncio.sleep(SETTLE_S)
+            return found
+        await asyncio.sleep(1)
+    raise LabError(f"no alert {expected} within {ALERT_DEADLINE_S:.0f} s; the lab's logs name the reason")
+
+
+def _explain(settings: Settings, alert: Alert) -> None:
+    from app.cli.answer import show
+    from app.wiring import build_assistant
+
+    where = alert.labels.get("service") or alert.labels.get("name") or alert.labels.get("instance", "").partition(":")[0]
+    question = f"Why is {alert.name} firing on {where}?"
+    say(f"\n$ sre ask {question!r}\n")
+    show(asyncio.run(build_assistant(settings).ask(question)))
+
+
+def _say_how_to_go_on(ready: LabReady, settings: Settings) -> None:
+    say("Ask on, in another terminal:")
+    for name, value in {**ready.env, "SRE_DATA_DIR": str(settings.data_dir)}.items():
+        say(f"  export {name}='{value}'")
+    say('  .venv/bin/sre ask "is any VM low on disk?"')
+    say("Stop with Ctrl-C.")

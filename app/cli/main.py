@@ -1,0 +1,49 @@
+"""Puts the commands together, and turns our errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from app.cli import alerts, ask, demo, doctor, init, knowledge, lab, serve
+from app.cli.screen import say_error
+from core.errors import ConfigurationError, InvalidInput, SreError
+
+USAGE_ERROR = 2
+FAILURE = 1
+INTERRUPTED = 130
+
+cli = typer.Typer(
+    name="sre",
+    help="Explains what is wrong in a homelab, from evidence. It advises and never acts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command("init")(init.init)
+cli.command("doctor")(doctor.doctor)
+cli.command("ask")(ask.ask)
+cli.command("alerts")(alerts.alerts)
+cli.command("ingest")(knowledge.ingest)
+cli.command("search")(knowledge.search)
+cli.command("serve")(serve.serve)
+cli.command("demo")(demo.demo)
+cli.add_typer(lab.lab, name="lab", help="The simulated homelab, watched by real Prometheus and Alertmanager.")
+
+
+def main() -> None:
+    """Exit code 2: what was asked or set is wrong; 1: something failed; 130: interrupted."""
+    try:
+        cli()
+    except (InvalidInput, ConfigurationError) as error:
+        say_error(str(error))
+        sys.exit(USAGE_ERROR)
+    except SreError as error:
+        say_error(str(error))
+        sys.exit(FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(FAILURE)

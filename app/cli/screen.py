@@ -1,0 +1,49 @@
+"""What the commands share of the terminal: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from core.errors import InvalidInput
+from core.redact import redact
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(redact(line), file=sys.stderr, flush=True)
+
+
+def say_error(line: str) -> None:
+    print(f"error: {redact(line)}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A spinner on a terminal, one plain line elsewhere, for as long as the work inside takes."""
+    if not sys.stderr.isatty():
+        say(f"{what} …")
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} …"):
+        yield
+
+
+def read_lines(path: str) -> Iterator[tuple[int, str]]:
+    """The non-empty lines of a file, or of standard input for "-", with their numbers from 1.
+
+    Raises InvalidInput when it cannot be read as UTF-8 text.
+    """
+    stream: TextIO
+    try:
+        stream = sys.stdin if path == "-" else open(path, encoding="utf-8")  # noqa: SIM115  closed below
+        with stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield number, line
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"--batch: cannot read {path}: {error}") from None

@@ -1,0 +1,24 @@
+"""`sre serve`: the HTTP API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.cli.screen import say
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (SRE_HOST).", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (SRE_PORT).", show_default=False)] = None,
+) -> None:
+    """Serve POST /ask, GET /alerts, /health and /metrics until Ctrl-C."""
+    from core.settings import load_settings
+
+    settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    say(f"serving on http://{settings.host}:{settings.port} (documentation at /docs)")
+    from app.server import run
+
+    run(settings)

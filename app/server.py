@@ -1,0 +1,68 @@
+"""Runs the API. Loopback only: there is no access control yet."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import ConfigurationError
+from core.settings import Settings
+
+START_DEADLINE_S = 20.0
+
+
+def _config(settings: Settings) -> object:
+    import uvicorn
+
+    from app.api import build_api
+
+    require_loopback(settings.host)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return uvicorn.Config(build_api(settings), host=settings.host, port=settings.port, log_level=settings.log_level.lower())
+
+
+def require_loopback(host: str) -> None:
+    """Raises ConfigurationError for any address that another machine could reach."""
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigurationError(
+            f"SRE_HOST: {host} can be reached by others, and there is no access control yet; use 127.0.0.1 and a reverse proxy"
+        )
+
+
+def run(settings: Settings) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    config = _config(settings)
+    assert isinstance(config, uvicorn.Config)  # noqa: S101  typed as object so that uvicorn stays lazy
+    uvicorn.Server(config).run()
+
+
+@contextmanager
+def in_background(settings: Settings) -> Iterator[str]:
+    """Serve from a thread while the work inside runs; yields the base URL."""
+    import uvicorn
+
+    config = _config(settings)
+    assert isinstance(config, uvicorn.Config)  # noqa: S101  as above
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="api", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise ConfigurationError(f"SRE_PORT: cannot serve on {settings.host}:{settings.port}; is it in use?")
+        time.sleep(0.05)
+    try:
+        yield f"http://{settings.host}:{settings.port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)

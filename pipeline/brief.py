@@ -1,0 +1,127 @@
+"""What one question is about and what was found: the typed brief that every narrator reads.
+
+`Question` is what classify makes of the words; `Brief` is what gather and retrieve add. A language model reads the same brief.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from core.vocabulary import Alert, AnsweredChange, Cause, Evidence, Intent, Passage, SeriesSummary, Window
+from pipeline.signals import Family, Signal
+from tools.inventory import Inventory, Unknown
+
+
+@dataclass(frozen=True)
+class Question:
+    """The words, and what code understood of them. `named_window` is true when the words named a time."""
+
+    text: str
+    intent: Intent
+    at: datetime
+    window: Window
+    named_window: bool = False
+    subjects: tuple[str, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    families: tuple[Family, ...] = ()
+    alert_names: tuple[str, ...] = ()
+    session_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One signal of one entity at one moment, beside its normal.
+
+    `normal` is the middle of what was measured at the same time yesterday and last week (or an hour ago where there is no such
+    history); `severity` counts how many notable steps the value is away from it in the bad direction.
+    """
+
+    signal: Signal
+    entity: str
+    labels: dict[str, str]
+    exporter: str
+    value: float
+    yesterday: float | None = None
+    last_week: float | None = None
+    an_hour_ago: float | None = None
+    series: SeriesSummary | None = None
+    evidence_id: str | None = None
+
+    @property
+    def normal(self) -> float | None:
+        known = [value for value in (self.yesterday, self.last_week) if value is not None]
+        if known:
+            return sum(known) / len(known)
+        return self.an_hour_ago
+
+    @property
+    def rise(self) -> float:
+        """How far the value is from its normal in the bad direction, in the signal's unit; never negative."""
+        if self.normal is None:
+            return 0.0
+        delta = self.value - self.normal
+        if self.signal.bad == "both":
+            return abs(delta)
+        return max(0.0, -delta if self.signal.bad == "down" else delta)
+
+    @property
+    def severity(self) -> float:
+        return self.rise / self.signal.notable
+
+    @property
+    def moved(self) -> bool:
+        """Whether it left its normal by a step that is worth mentioning."""
+        return self.severity >= 1 and self.rise >= self.signal.relative * abs(self.normal or 0.0)
+
+    @property
+    def breached(self) -> bool:
+        return self.signal.beyond(self.value)
+
+    @property
+    def chronic(self) -> bool:
+        """Bad yesterday and last week as well: not what is new."""
+        history = [value for value in (self.yesterday, self.last_week) if value is not None]
+        return bool(history) and all(self.signal.beyond(value) for value in history)
+
+    @property
+    def abnormal(self) -> bool:
+        if self.signal.is_state or self.normal is None:
+            return self.breached
+        return self.moved and (self.breached or self.severity >= 2)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it."""
+
+    question: Question
+    inventory: Inventory
+    zone: ZoneInfo
+    alerts: tuple[Alert, ...] = ()
+    history: tuple[Alert, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    chain: tuple[Finding, ...] = ()
+    affected: tuple[str, ...] = ()
+    cause: Cause | None = None
+    evidence: tuple[Evidence, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    changes: tuple[AnsweredChange, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+    def with_evidence(self, item: Evidence) -> tuple[Brief, str]:
+        """The brief with one more numbered item, and the number it got."""
+        number = f"E{len(self.evidence) + 1}"
+        return replace(self, evidence=(*self.evidence, item.model_copy(update={"id": number}))), number
+
+
+@dataclass
+class Gaps:
+    """Collects what could not be read while sources are asked concurrently; each line once."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        if line not in self.lines:
+            self.lines.append(line)

@@ -1,0 +1,166 @@
+"""From a symptom to what explains it: a walk over abnormal findings along the rules of `signals.yaml`. Pure, no I/O.
+
+A rule says that an abnormal signal here may be explained by an abnormal signal there (upstream, on the same node, among the services
+that run on a host). The walk goes as far as a rule applies; where it ends is the most likely cause. Confidence is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.vocabulary import Cause, CauseKind
+from pipeline.brief import Finding
+from pipeline.signals import Domain, Explanation, Where
+from pipeline.wording import listed, percent, quantity, subject
+from tools.inventory import Inventory
+
+MAX_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finding of a chain. `share` is its part of the rise among its siblings, where the rule asked for one."""
+
+    finding: Finding
+    rule: Explanation | None = None
+    share: float | None = None
+
+
+def explain_symptom(symptom: Finding, findings: Sequence[Finding], inventory: Inventory, domain: Domain) -> list[Step]:
+    """The chain from the symptom to its cause, the symptom first; never longer than MAX_STEPS + 1, never in a circle."""
+    chain = [Step(symptom)]
+    while len(chain) <= MAX_STEPS:
+        visited = {(step.finding.signal.name, step.finding.entity) for step in chain}
+        step = _next_step(chain[-1].finding, findings, visited, inventory, domain)
+        if step is None:
+            break
+        chain.append(step)
+    return chain
+
+
+def _next_step(
+    effect: Finding, findings: Sequence[Finding], visited: set[tuple[str, str]], inventory: Inventory, domain: Domain
+) -> Step | None:
+    for rule in domain.explanations:
+        if effect.signal.name not in rule.effect:
+            continue
+        places = related(inventory, effect.entity, rule.where)
+        group = [f for f in findings if f.signal.name in rule.by and f.entity in places]
+        candidates = [
+            step
+            for f in group
+            if f.abnormal and not f.chronic and (f.signal.name, f.entity) not in visited
+            for step in [Step(f, rule, _share(f, group) if rule.share else None)]
+            if step.share is None or step.share >= rule.share
+        ]
+        if candidates:
+            order = {name: place for place, name in enumerate(places)}
+            return max(candidates, key=lambda s: (round(_weight(s), 3), -order[s.finding.entity]))
+    return None
+
+
+def _weight(step: Step) -> float:
+    if step.share is not None:
+        return step.share
+    return min(step.finding.severity, 20.0) + (5.0 if step.finding.breached else 0.0)
+
+
+def _share(finding: Finding, group: Iterable[Finding]) -> float:
+    total = sum(f.rise for f in group if f.signal.name == finding.signal.name)
+    return finding.rise / total if total else 0.0
+
+
+def related(inventory: Inventory, entity: str, where: Where) -> list[str]:
+    """The entities that stand in the relation to `entity`, nearest first."""
+    match where:
+        case "self":
+            return [entity]
+        case "upstream":
+            return inventory.upstream(entity)
+        case "services" | "guests":
+            return [name for name, e in inventory.entities.items() if e.host == entity]
+        case "neighbours":
+            host = inventory.entities[entity].host if entity in inventory.entities else None
+            return [name for name, e in inventory.entities.items() if host and e.host == host and name != entity]
+        case "clients":
+            return inventory.downstream(entity)
+
+
+def find_symptom(entities: Sequence[str], signals: Sequence[str], findings: Sequence[Finding]) -> Finding | None:
+    """The abnormal finding that the question is about: on the first entity that has one, by the order of the signals."""
+    rank = {name: place for place, name in enumerate(signals)}
+    for entity in entities:
+        own = [f for f in findings if f.entity == entity and f.abnormal and f.signal.name in rank]
+        if own:
+            return min(own, key=lambda f: (f.chronic, not f.breached, rank[f.signal.name], -f.severity))
+    return None
+
+
+def explain_widest(findings: Sequence[Finding], inventory: Inventory, domain: Domain) -> list[list[Step]]:
+    """Every abnormal finding explained; the chains whose end explains most come first, one chain for each end."""
+    by_end: dict[str, list[list[Step]]] = {}
+    for finding in findings:
+        if finding.abnormal and not finding.chronic and (finding.breached or finding.severity >= 2):
+            chain = explain_symptom(finding, findings, inventory, domain)
+            by_end.setdefault(chain[-1].finding.entity, []).append(chain)
+
+    def reach(chains: list[list[Step]]) -> tuple[int, float]:
+        symptoms = {(chain[0].finding.entity) for chain in chains}
+        return len(symptoms), max(_weight(step) for chain in chains for step in chain[-1:])
+
+    ends = sorted(by_end.values(), key=reach, reverse=True)
+    return [max(chains, key=len) for chains in ends]
+
+
+def affected_by(end: Finding, findings: Sequence[Finding], inventory: Inventory) -> tuple[str, ...]:
+    """What is abnormal downstream of the cause."""
+    below = set(inventory.downstream(end.entity))
+    return tuple(
+        dict.fromkeys(f.entity for f in findings if f.abnormal and f.entity in below and f.entity != end.entity)
+    )
+
+
+def kind_of(chain: Sequence[Step]) -> CauseKind:
+    """What the end of the chain stands for; stolen CPU on the way makes whoever took it a noisy neighbour."""
+    if any(step.finding.signal.name == "cpu_steal" for step in chain[:-1]):
+        return "noisy_neighbour"
+    if chain[-1].finding.signal.name in {"container_oom", "oom_kills"}:
+        return "oom"
+    return chain[-1].finding.signal.cause
+
+
+def conclude(chain: Sequence[Step], affected: Sequence[str], others: Sequence[list[Step]] = ()) -> Cause:
+    """The cause in words, with a confidence that code decides from how clear the chain is."""
+    end = chain[-1].finding
+    share = next((step.share for step in reversed(chain) if step.share is not None), None)
+    statement = f"{subject(end)}: {end.signal.phrase} is {quantity(end.signal, end.value)}"
+    if end.normal is not None and not end.signal.is_state:
+        statement += f", normally {quantity(end.signal, end.normal)}"
+    if share is not None and chain[-1].share is not None:
+        siblings = "services" if chain[-1].rule and chain[-1].rule.where == "services" else "guests"
+        statement += f"; it accounts for {percent(share)} of the rise among the {siblings} there"
+    if affected:
+        statement += f"; affected downstream: {listed(list(affected))}"
+    return Cause(
+        statement=statement,
+        entity=end.entity,
+        kind=kind_of(chain),
+        confidence=_confidence(chain, affected, others),
+        alternatives=tuple(
+            f"{subject(other[-1].finding)}: {other[-1].finding.signal.phrase} is "
+            f"{quantity(other[-1].finding.signal, other[-1].finding.value)}"
+            for other in others[:3]
+        ),
+    )
+
+
+def _confidence(chain: Sequence[Step], affected: Sequence[str], others: Sequence[list[Step]]) -> float:
+    end = chain[-1].finding
+    score = 0.45
+    score += 0.15 if end.breached or end.severity >= 4 else 0.0
+    score += 0.15 if len(chain) > 1 else 0.0
+    score += 0.10 if any((step.share or 0) >= 0.7 for step in chain) else 0.0
+    score += 0.10 if len(affected) >= 3 else 0.0
+    score -= 0.05 * min(3, len(others))
+    return round(min(0.95, max(0.1, score)), 2)

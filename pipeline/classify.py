@@ -1,0 +1,126 @@
+"""What a question is after: intent, subjects, time. Rules of `intents.yaml`, no model, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import ValidationError
+from rapidfuzz import fuzz
+
+from core.errors import ConfigurationError, InvalidInput
+from core.vocabulary import Alert, Frozen, Intent, Window
+from pipeline.brief import Question
+from pipeline.signals import load_domain, split_camel_case
+from pipeline.when import parse_window
+from tools.inventory import Inventory
+
+INTENTS_FILE = Path(__file__).with_name("intents.yaml")
+MAX_QUESTION_CHARACTERS = 8_000
+DEFAULT_LOOKBACK = timedelta(hours=1)
+CHANGES_LOOKBACK = timedelta(hours=24)
+
+
+class Rule(Frozen):
+    """One line of `intents.yaml`."""
+
+    intent: Intent
+    pattern: str
+    unless: str | None = None
+    needs: Literal["alert", "subject", "no_subject"] | None = None
+
+
+class Rules(Frozen):
+    """The whole file."""
+
+    rules: tuple[Rule, ...]
+    acts: str
+
+
+@cache
+def load_rules(path: Path = INTENTS_FILE) -> Rules:
+    """Raises ConfigurationError naming the field that is wrong."""
+    try:
+        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def check_question(text: str, *, field: str = "question") -> str:
+    """The question without surrounding space. Raises InvalidInput when it is empty, binary or too long."""
+    if not text.strip():
+        raise InvalidInput(f"{field}: it is empty; ask something like: sre ask 'Why is jellyfin slow?'")
+    if len(text) > MAX_QUESTION_CHARACTERS:
+        raise InvalidInput(
+            f"{field}: {len(text):,} characters are too long; at most {MAX_QUESTION_CHARACTERS:,} are read"
+        )
+    if any((ord(c) < 32 and c not in "\n\r\t") or 0xD800 <= ord(c) <= 0xDFFF or c == "\ufffd" for c in text):
+        raise InvalidInput(f"{field}: it holds binary data; send plain text in UTF-8")
+    return text.strip()
+
+
+def asks_to_act(text: str) -> bool:
+    """Whether the question orders a change; the assistant answers with the runbook and does nothing."""
+    return bool(re.search(load_rules().acts, text.lower()))
+
+
+def classify(
+    text: str,
+    *,
+    inventory: Inventory,
+    alerts: Sequence[Alert],
+    now: datetime,
+    zone: ZoneInfo,
+    session_id: str | None = None,
+) -> Question:
+    """Understand a checked question. `alerts` are those that fire at `now`."""
+    resolution = inventory.resolve(text)
+    named = alerts_named_in(text, alerts)
+    phrase = parse_window(text, now=now, zone=zone)
+    about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
+    broad = not resolution.subjects and not resolution.unknown
+    intent = _intent(text, about_alert=about_alert or (bool(alerts) and broad), has_subject=not broad)
+    lookback = CHANGES_LOOKBACK if intent == "what_changed" else DEFAULT_LOOKBACK
+    return Question(
+        text=text,
+        intent=intent,
+        at=now,
+        window=phrase.window if phrase else Window(start=now - lookback, end=now),
+        named_window=phrase is not None,
+        subjects=resolution.subjects,
+        unknown=resolution.unknown,
+        families=tuple(load_domain().families_of(text)),
+        alert_names=tuple(dict.fromkeys(alert.name for alert in named)),
+        session_id=session_id,
+    )
+
+
+def _intent(text: str, *, about_alert: bool, has_subject: bool) -> Intent:
+    lowered = text.lower()
+    met = {"alert": about_alert, "subject": has_subject, "no_subject": not has_subject, None: True}
+    for rule in load_rules().rules:
+        if (
+            met[rule.needs]
+            and re.search(rule.pattern, lowered)
+            and not (rule.unless and re.search(rule.unless, lowered))
+        ):
+            return rule.intent
+    return "explain_alert" if re.search(r"\b[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\b", text) else "out_of_scope"
+
+
+def alerts_named_in(text: str, alerts: Sequence[Alert]) -> list[Alert]:
+    """The alerts whose name stands in the question, as it is or split into words."""
+    lowered = text.lower()
+    words = split_camel_case(text).lower()
+    return [
+        alert
+        for alert in alerts
+        if alert.name.lower() in lowered or fuzz.partial_ratio(split_camel_case(alert.name).lower(), words) >= 92
+    ]

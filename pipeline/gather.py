@@ -1,0 +1,231 @@
+"""Gather evidence for a question: a plan per intent, run concurrently under one deadline. A source that fails becomes a gap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from core.vocabulary import Alert, Evidence, Window
+from pipeline.brief import Brief, Finding, Gaps, Question
+from pipeline.cause import Step, affected_by, conclude, explain_symptom, explain_widest, find_symptom, related
+from pipeline.measure import Measurer
+from pipeline.signals import Domain, Signal, load_domain
+from pipeline.sources import Sources, guarded
+from pipeline.wording import ago, listed, moment, plural
+from tools.alerts import merge_alerts
+from tools.inventory import Inventory
+from tools.logs import LogLine
+
+PRESENT = timedelta(minutes=2)
+"""A question about a moment this recent asks the live alert sources; an older one asks the recorded history."""
+NO_SIGNALS: frozenset[str] = frozenset(
+    {"runbook_lookup", "playbook_lookup", "out_of_scope", "self_status", "report", "follow_up"}
+)
+BROAD = ("status", "clarify", "alert_summary", "rca_draft")
+EVIDENCE_WINDOW = timedelta(hours=1)
+LOG_LINES_SHOWN = 3
+MAX_EVIDENCE_PER_QUESTION = 8
+
+
+async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...]:
+    """What fires at `at`: from Alertmanager and Grafana for the present, from the recorded `ALERTS` series for the past."""
+    if now - at < PRESENT and sources.alert_sources:
+        lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
+        if any(found is not None for found in lists):
+            return tuple(merge_alerts([found for found in lists if found is not None]))
+    if sources.prometheus is None:
+        if not sources.alert_sources:
+            gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
+        return ()
+    return tuple(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
+
+
+async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...]:
+    """Every alert that fired within the window, oldest first."""
+    work = [s.alert_history(window) for s in (sources.prometheus, sources.grafana) if s is not None]
+    lists = await asyncio.gather(*(guarded(gaps, "alert history", item) for item in work))
+    return tuple(sorted(merge_alerts([found for found in lists if found]), key=lambda alert: alert.starts_at))
+
+
+def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
+    """The signals to measure: those of the alert's families, else of the question's, else a broad sweep."""
+    if question.intent in NO_SIGNALS:
+        return []
+    families = [family for alert in alerts for family in domain.families_of(f"{alert.name} {alert.summary}")]
+    if question.intent == "metric_question" or not families:
+        families = [*question.families, *families]
+    names = [name for family in families for name in family.signals]
+    if question.intent in BROAD or (question.intent == "explain_alert" and not names):
+        names = [*names, *(name for name in domain.signals if name not in {"requests", "network_in", "network_out"})]
+    if question.intent == "what_changed":
+        names = ["container_restarts"]
+    if question.intent == "metric_question" and not names:
+        names = [
+            name
+            for family in domain.families
+            if family.name in {"cpu", "memory", "disk", "availability"}
+            for name in family.signals
+        ]
+    return domain.pick(names)
+
+
+class Gatherer:
+    """Runs the plan of one question and returns its brief."""
+
+    def __init__(self, sources: Sources, zone: ZoneInfo, domain: Domain | None = None) -> None:
+        self._sources = sources
+        self._zone = zone
+        self._domain = domain or load_domain()
+
+    async def gather(self, question: Question, inventory: Inventory, alerts: tuple[Alert, ...], gaps: Gaps) -> Brief:
+        """Measure, explain, and number the evidence. `alerts` fire at the question's moment."""
+        brief = Brief(question, inventory, self._zone, alerts=alerts)
+        relevant = self._relevant(question, inventory, alerts)
+        if question.intent in {"what_changed", "explain_alert", "alert_summary"}:
+            day = Window(start=min(question.window.start, question.at - timedelta(days=1)), end=question.at)
+            brief = replace(brief, history=await alert_history(self._sources, day, gaps))
+        for alert in relevant[:MAX_EVIDENCE_PER_QUESTION] if question.intent == "explain_alert" else ():
+            brief, _ = brief.with_evidence(self._alert_evidence(alert, question))
+        signals = plan(question, relevant, self._domain)
+        if signals and self._sources.prometheus is not None:
+            measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
+            brief = replace(brief, findings=tuple(await measurer.measure(signals)))
+            brief = await self._with_cause(brief, relevant, signals, measurer)
+        if question.intent in {"explain_alert", "log_question", "metric_question"}:
+            brief = await self._with_logs(brief, gaps)
+        return brief
+
+    def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
+        """The alerts that the question is about: named ones, else those of its subjects, else all for a broad question."""
+        active = [alert for alert in alerts if alert.state in {"firing", "suppressed"}]
+        named = [alert for alert in active if alert.name in question.alert_names]
+        if question.subjects:
+            of_subject = [a for a in named or active if inventory.entity_of(a.labels) in question.subjects]
+            return of_subject or named
+        if question.unknown and not named:
+            return []
+        return named or active
+
+    def _alert_evidence(self, alert: Alert, question: Question) -> Evidence:
+        labels = ", ".join(
+            f"{k}={v}" for k, v in sorted(alert.labels.items()) if k != "alertname" and "container_label" not in k
+        )
+        return Evidence(
+            id="",
+            source=alert.source,
+            title=f"alert {alert.name}",
+            query=f'ALERTS{{alertname="{alert.name}"}}',
+            window=Window(start=min(alert.starts_at, question.at), end=question.at),
+            summary=f"{alert.name} ({alert.severity}) is {alert.state} since "
+            f"{moment(alert.starts_at, self._zone, now=question.at)}, {ago(alert.starts_at, question.at)}: "
+            f"{alert.summary} [{labels}]",
+            link=alert.link,
+            returned=1,
+            available=1,
+        )
+
+    async def _with_cause(
+        self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[Signal], measurer: Measurer
+    ) -> Brief:
+        """Walk from the symptom to its cause and give every finding on the way a numbered evidence item."""
+        question, inventory, findings = brief.question, brief.inventory, brief.findings
+        chain, others = self._chain(brief, alerts, [signal.name for signal in signals])
+        shown = [step.finding for step in chain]
+        if question.intent in {"metric_question", "status", "clarify"}:
+            shown += [f for f in telling(findings, question.subjects, inventory) if f not in shown]
+        window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
+        shown = shown[:MAX_EVIDENCE_PER_QUESTION]
+        items = await asyncio.gather(*(measurer.evidence(finding, window) for finding in shown))
+        numbered: dict[int, Finding] = {}
+        for finding, item in zip(shown, items, strict=True):
+            brief, number = brief.with_evidence(item)
+            numbered[id(finding)] = replace(finding, evidence_id=number, series=item.series[0] if item.series else None)
+        brief = replace(brief, findings=tuple(numbered.get(id(f), f) for f in findings))
+        if not chain:
+            return brief
+        end = chain[-1].finding
+        affected = affected_by(end, findings, inventory)
+        return replace(
+            brief,
+            chain=tuple(numbered.get(id(step.finding), step.finding) for step in chain),
+            affected=affected,
+            cause=conclude(chain, affected, others),
+        )
+
+    def _chain(self, brief: Brief, alerts: Sequence[Alert], signals: list[str]) -> tuple[list[Step], list[list[Step]]]:
+        question, inventory, findings = brief.question, brief.inventory, brief.findings
+        entities = [e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e]
+        if question.subjects:
+            own = [*question.subjects]
+            own += [name for subject in question.subjects for name in related(inventory, subject, "services")]
+            entities = [*own, *entities]
+        if question.subjects or len(set(entities)) == 1:
+            symptom = find_symptom(list(dict.fromkeys(entities)), signals, findings)
+            if symptom is None:
+                return [], []
+            return explain_symptom(symptom, findings, inventory, self._domain), []
+        if question.intent == "metric_question" or question.unknown:
+            return [], []
+        chains = explain_widest(findings, inventory, self._domain)
+        return (chains[0], chains[1:]) if chains else ([], [])
+
+    async def _with_logs(self, brief: Brief, gaps: Gaps) -> Brief:
+        """Error lines of the cause and the subjects around the onset: a count and a few verbatim."""
+        question = brief.question
+        entities = list(
+            dict.fromkeys([*([brief.cause.entity] if brief.cause and brief.cause.entity else []), *question.subjects])
+        )
+        if self._sources.logs is None:
+            if question.intent == "log_question":
+                gaps.add("logs: no log source is configured (SRE_LOG_FILES)")
+            return brief
+        if not entities and question.intent != "log_question":
+            return brief
+        levels = () if question.intent == "log_question" and entities else ("error", "warning")
+        window = (
+            question.window
+            if question.named_window
+            else Window(start=question.at - timedelta(minutes=30), end=question.at)
+        )
+        result = await guarded(gaps, "logs", self._sources.logs.query(window, entities=entities, levels=levels))
+        if result is None:
+            return brief
+        for line in result.gaps:
+            gaps.add(line)
+        if not result.lines:
+            return brief
+        brief, _ = brief.with_evidence(
+            Evidence(
+                id="",
+                source="logs",
+                title=f"log lines of {listed(entities) if entities else 'all services'}",
+                query=f"entities={listed(entities)} levels={'|'.join(levels) or 'all'}",
+                window=window,
+                summary=self._quote(result.lines, entities, question.at),
+                returned=min(len(result.lines), LOG_LINES_SHOWN),
+                available=result.available,
+            )
+        )
+        return brief
+
+    def _quote(self, lines: Sequence[LogLine], entities: Sequence[str], now: datetime) -> str:
+        shown = "; ".join(
+            f"{moment(line.at, self._zone, now=now)} {line.entity or ''}: “{line.text[:200]}”"
+            for line in lines[-LOG_LINES_SHOWN:]
+        )
+        whose = listed(list(entities)) if entities else "any service"
+        return f"{plural(len(lines), 'line')} from {whose}; the last: {shown}"
+
+
+def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inventory) -> list[Finding]:
+    """What a person would look at first: the subject's own signals, else the abnormal ones, worst first."""
+    near = {*subjects, *(name for s in subjects for name in related(inventory, s, "services"))}
+    if subjects:
+        own = [f for f in findings if f.entity in subjects]
+        return own + sorted(
+            (f for f in findings if f.entity in near and f.abnormal and f not in own), key=lambda f: -f.severity
+        )
+    return sorted((f for f in findings if f.abnormal), key=lambda f: (f.chronic, -f.severity))

@@ -1,0 +1,118 @@
+"""Measure signals: the value at a moment beside its normal, and the course of one signal as numbered evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+
+from core.vocabulary import Evidence, SeriesSummary, Window
+from pipeline.brief import Finding, Gaps
+from pipeline.signals import Signal
+from pipeline.sources import guarded
+from pipeline.wording import compared, subject
+from tools.inventory import Inventory
+from tools.prometheus import Prometheus, Sample
+
+NORMAL_RATE_WINDOW_S = 300
+"""History may be kept at a coarser resolution than the present, so its rates use a wide window."""
+
+_Key = tuple[tuple[str, str], ...]
+
+
+class Measurer:
+    """Asks Prometheus about signals at one moment; every failure becomes a gap."""
+
+    def __init__(self, prometheus: Prometheus, inventory: Inventory, gaps: Gaps, at: datetime) -> None:
+        self._prometheus = prometheus
+        self._inventory = inventory
+        self._gaps = gaps
+        self._at = at
+        self._rate_window_s: int | None = None
+
+    async def rate_window_s(self) -> int:
+        """Four scrape intervals, as measured in the minute before: the shortest window in which a rate is reliable."""
+        if self._rate_window_s is None:
+            counts = await guarded(
+                self._gaps, "prometheus", self._prometheus.instant("count_over_time(up[1m])", self._at)
+            )
+            typical = median(sample.value for sample in counts) if counts else 1.0
+            self._rate_window_s = round(min(NORMAL_RATE_WINDOW_S, max(10.0, 4 * 60.0 / max(typical, 0.8))))
+        return self._rate_window_s
+
+    async def measure(self, signals: Iterable[Signal]) -> list[Finding]:
+        """Every entity's value of each signal, with its values yesterday and last week (else an hour ago)."""
+        window = await self.rate_window_s()
+        found = await asyncio.gather(*(self._signal(signal, window) for signal in signals))
+        return [finding for findings in found for finding in findings]
+
+    async def _signal(self, signal: Signal, rate_window_s: int) -> list[Finding]:
+        findings: dict[tuple[str, _Key], Finding] = {}
+        for exporter in signal.queries:
+            present = signal.promql(exporter, rate_window_s=rate_window_s)
+            past = signal.promql(exporter, rate_window_s=NORMAL_RATE_WINDOW_S)
+            now, yesterday, last_week = await asyncio.gather(
+                self._values(present, self._at),
+                self._values(past, self._at - timedelta(days=1)),
+                self._values(past, self._at - timedelta(days=7)),
+            )
+            an_hour_ago = {}
+            if now and not yesterday and not last_week:
+                an_hour_ago = await self._values(past, self._at - timedelta(hours=1))
+            seen = {entity for entity, _ in findings}
+            for key, (labels, value) in now.items():
+                entity = self._inventory.entity_of(labels)
+                if entity is None or entity in seen:
+                    continue
+                findings[entity, key] = Finding(
+                    signal, entity, labels, exporter, value,
+                    yesterday=_value(yesterday, key), last_week=_value(last_week, key), an_hour_ago=_value(an_hour_ago, key),
+                )  # fmt: skip
+        return list(findings.values())
+
+    async def _values(self, query: str, at: datetime) -> dict[_Key, tuple[dict[str, str], float]]:
+        samples: Sequence[Sample] = (await guarded(self._gaps, "prometheus", self._prometheus.instant(query, at))) or []
+        return {
+            tuple(sorted(sample.labels.items())): (dict(sample.labels), sample.value)
+            for sample in samples
+            if math.isfinite(sample.value)
+        }
+
+    async def course(self, finding: Finding, window: Window) -> SeriesSummary | None:
+        """How the finding's own series went over the window."""
+        query = await self.query_of(finding)
+        result = await guarded(self._gaps, "prometheus", self._prometheus.range(query, window))
+        if result is None:
+            return None
+        wanted = {name: value for name, value in finding.labels.items() if name != "__name__"}
+        return next((s for s in result.series if wanted.items() <= s.labels.items()), None)
+
+    async def query_of(self, finding: Finding) -> str:
+        """The finding's query, narrowed to its entity."""
+        matcher = self._inventory.entities[finding.entity].matchers.get(finding.exporter, "")
+        return finding.signal.promql(
+            finding.exporter, matcher=matcher, rate_window_s=max(60, await self.rate_window_s())
+        )
+
+    async def evidence(self, finding: Finding, window: Window) -> Evidence:
+        """The finding as an evidence item (not yet numbered), with its course over the window."""
+        query = await self.query_of(finding)
+        series = await self.course(finding, window)
+        return Evidence(
+            id="",
+            source="prometheus",
+            title=f"{subject(finding)}: {finding.signal.phrase}",
+            query=query,
+            window=window,
+            summary=f"{subject(finding)}'s {finding.signal.phrase}: {compared(finding)}",
+            series=(series,) if series else None,
+            link=self._prometheus.link(query, window),
+            returned=1 if series else 0,
+            available=1,
+        )
+
+
+def _value(values: dict[_Key, tuple[dict[str, str], float]], key: _Key) -> float | None:
+    return values[key][1] if key in values else None

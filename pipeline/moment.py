@@ -1,0 +1,47 @@
+"""Which moment to look at when the question names a time: during what fired then, or that very time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from core.vocabulary import Alert
+from pipeline.brief import Gaps, Question
+from pipeline.gather import alert_history, current_alerts
+from pipeline.sources import Sources
+from tools.inventory import Inventory
+
+INTO_AN_ALERT = timedelta(minutes=2)
+"""Looking this long into an alert shows what fired it and what followed from it."""
+
+LOOKS_BACK = frozenset({"explain_alert", "metric_question", "alert_summary", "status", "clarify", "rca_draft"})
+
+
+async def when_to_look(
+    question: Question, alerts: tuple[Alert, ...], inventory: Inventory, sources: Sources, gaps: Gaps
+) -> tuple[Question, tuple[Alert, ...]]:
+    """The question with its moment set, and the alerts of that moment.
+
+    A question without a time, or whose time still goes on, keeps its moment. "Why was jellyfin down last night?" looks into the
+    first alert about jellyfin in that night; without one, at the named time itself.
+    """
+    window = question.window
+    if not question.named_window or question.intent not in LOOKS_BACK or question.at - window.end < INTO_AN_ALERT:
+        return question, alerts
+    fired = [
+        a
+        for a in await alert_history(sources, window, gaps)
+        if not question.subjects or inventory.entity_of(a.labels) in question.subjects
+    ]
+    if not fired and question.subjects:
+        fired = list(await alert_history(sources, window, gaps))
+    at = window.end
+    if fired:
+        first = fired[0]
+        ended = first.ends_at or window.end
+        at = min(max(first.starts_at, window.start) + INTO_AN_ALERT, max(ended, first.starts_at), question.at)
+        fired = [alert for alert in fired if alert.starts_at <= at and (alert.ends_at is None or alert.ends_at >= at)]
+    else:
+        fired = list(await current_alerts(sources, at, question.at, gaps))
+    as_then = tuple(alert.model_copy(update={"state": "firing", "ends_at": None}) for alert in fired)
+    return replace(question, at=at), as_then

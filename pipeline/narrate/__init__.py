@@ -1,0 +1,1 @@
+"""The deterministic narrator's words, one file for each kind of answer. Pure: a brief in, Markdown out."""

@@ -1,0 +1,115 @@
+"""How values, moments and lists read in a sentence. Every narrator words them through here, so that they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline.brief import Finding
+from pipeline.signals import Signal
+
+_BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def quantity(signal: Signal, value: float) -> str:
+    """A value in its signal's unit: 0.963 of a ratio is "96.3 %", 9663676416 bytes are "9.0 GiB"."""
+    match signal.unit:
+        case "ratio":
+            return percent(value)
+        case "bytes":
+            return size(value)
+        case "bytes_per_second":
+            return f"{size(value)}/s"
+        case "seconds":
+            return duration(value)
+        case "days":
+            return f"{value:.1f} days" if value >= 0 else f"{-value:.1f} days ago"
+        case "per_second":
+            return f"{number(value)}/s"
+        case "state":
+            return signal.says.get(round(value), number(value))
+        case "celsius":
+            return f"{value:.0f} °C"
+        case "count":
+            return number(value)
+
+
+def percent(ratio: float) -> str:
+    return f"{ratio * 100:.1f} %" if 0.001 <= abs(ratio) < 0.9995 else f"{ratio * 100:.0f} %"
+
+
+def size(value: float) -> str:
+    """Bytes in binary units with one decimal."""
+    power = 0
+    while abs(value) >= 1024 and power < len(_BYTES) - 1:
+        value /= 1024
+        power += 1
+    return f"{value:.1f} {_BYTES[power]}" if power else f"{value:.0f} B"
+
+
+def number(value: float) -> str:
+    if value == 0 or abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def duration(seconds: float) -> str:
+    """ "340 ms", "12 s", "4 min", "2.5 h", "3.1 days"."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:
+        return f"{number(seconds)} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 129_600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def moment(at: datetime, zone: ZoneInfo, *, now: datetime | None = None) -> str:
+    """A clock time in the reader's zone; with the date when it is not the day of `now`."""
+    local = at.astimezone(zone)
+    same_day = now is not None and now.astimezone(zone).date() == local.date()
+    return local.strftime("%H:%M:%S %Z" if same_day else "%Y-%m-%d %H:%M:%S %Z")
+
+
+def ago(at: datetime, now: datetime) -> str:
+    return f"{duration(max(0.0, (now - at).total_seconds()))} ago"
+
+
+def listed(names: Sequence[str], *, limit: int = 6) -> str:
+    """ "a, b and c"; beyond `limit` the rest is counted, not dropped."""
+    if len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+    if len(names) > 1:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if names else "none"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def subject(finding: Finding) -> str:
+    """Whose signal it is; a file system is named by its mount point."""
+    mount = finding.labels.get("mountpoint")
+    return f"{finding.entity} ({mount})" if mount else finding.entity
+
+
+def compared(finding: Finding) -> str:
+    """ "96.3 % (normal at this time: 41.0 % yesterday, 40.2 % last week)"."""
+    signal = finding.signal
+    parts = [
+        f"{quantity(signal, value)} {when}"
+        for value, when in ((finding.yesterday, "yesterday"), (finding.last_week, "last week"))
+        if value is not None
+    ]
+    if not parts and finding.an_hour_ago is not None:
+        parts = [f"{quantity(signal, finding.an_hour_ago)} an hour ago"]
+    normal = f" (at this time: {', '.join(parts)})" if parts else " (no earlier measurement to compare with)"
+    return f"{quantity(signal, finding.value)}{normal}"
+
+
+def clock_length(length: timedelta) -> str:
+    return duration(length.total_seconds())
