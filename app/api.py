@@ -85,7 +85,7 @@ def build_api(settings: Settings) -> FastAPI:
         return JSONResponse({"error": f"{field}: {first['msg']}"}, 422)
 
     @api.post("/ask")
-    async def ask(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> Answer:  # type: ignore[arg-type]
+    async def ask(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> Answer:
         """Answer one question with cited evidence."""
         at = parse_at(body.at, field="at") if body.at is not None else None
         return await assistant.ask(body.question, at=at, session_id=body.session_id)

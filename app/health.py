@@ -73,7 +73,9 @@ async def _alertmanager(settings: Settings) -> Component:
         return f"version {await source.status()}, {len(await source.alerts())} alerts"
 
     unlocks = "what fires now, silences and inhibitions"
-    return await _checked("alertmanager", settings.alertmanager_url, ask, unlocks=unlocks, setting="SRE_ALERTMANAGER_URL")
+    return await _checked(
+        "alertmanager", settings.alertmanager_url, ask, unlocks=unlocks, setting="SRE_ALERTMANAGER_URL"
+    )
 
 
 async def _grafana(settings: Settings) -> Component:

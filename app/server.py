@@ -22,7 +22,9 @@ def _config(settings: Settings) -> object:
 
     require_loopback(settings.host)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return uvicorn.Config(build_api(settings), host=settings.host, port=settings.port, log_level=settings.log_level.lower())
+    return uvicorn.Config(
+        build_api(settings), host=settings.host, port=settings.port, log_level=settings.log_level.lower()
+    )
 
 
 def require_loopback(host: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import KnowledgeError
+from core.redact import redact
 from core.settings import Settings
 from core.vocabulary import Passage
 from pipeline.assistant import Assistant
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 def build_assistant(settings: Settings, sources: Sources | None = None) -> Assistant:
     """The assistant over everything that the settings name."""
-    return Assistant(
-        sources or build_sources(settings), zone=settings.zone, deadline_s=settings.question_deadline_s
-    )
+    return Assistant(sources or build_sources(settings), zone=settings.zone, deadline_s=settings.question_deadline_s)
 
 
 def build_sources(settings: Settings) -> Sources:
@@ -45,7 +44,9 @@ def build_prometheus(settings: Settings) -> prometheus.Prometheus | None:
     if settings.prometheus_url is None:
         return None
     source = _source("prometheus", settings.prometheus_url, prometheus.ALLOWED, settings)
-    return prometheus.Prometheus(source, external_url=settings.prometheus_external_url or _public(settings.prometheus_url))
+    return prometheus.Prometheus(
+        source, external_url=settings.prometheus_external_url or _public(settings.prometheus_url)
+    )
 
 
 def build_grafana(settings: Settings) -> grafana.Grafana | None:
@@ -53,7 +54,8 @@ def build_grafana(settings: Settings) -> grafana.Grafana | None:
         return None
     token = settings.grafana_service_account_token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    return grafana.Grafana(_source("grafana", settings.grafana_url, grafana.ALLOWED, settings, headers))
+    source = _source("grafana", settings.grafana_url, grafana.ALLOWED, settings, headers)
+    return grafana.Grafana(source, external_url=_public(settings.grafana_url))
 
 
 def build_alert_sources(settings: Settings, grafana_source: grafana.Grafana | None) -> Sequence[AlertSource]:
@@ -72,7 +74,7 @@ def build_index(directory: Path, data_dir: Path) -> KnowledgeIndex:
     from tools.knowledge.embedding import Embedder
     from tools.knowledge.index import KnowledgeIndex
 
-    return KnowledgeIndex(directory, Embedder(data_dir))
+    return KnowledgeIndex(directory, Embedder(data_dir / "models"), redact=redact)
 
 
 def index_directory(settings: Settings) -> Path:
@@ -97,8 +99,8 @@ class LazyKnowledge:
     def search(self, query: str, k: int = 3) -> list[Passage]:
         return self._opened().search(query, k)
 
-    def document(self, document: str) -> list[Passage]:
-        return self._opened().document(document)
+    def sections(self, document: str) -> list[Passage]:
+        return self._opened().sections(document)
 
 
 def _source(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Evidence, Window
+from pipeline.alert_rule import measure_rule
 from pipeline.brief import Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, conclude, explain_symptom, explain_widest, find_symptom, related
 from pipeline.measure import Measurer
@@ -36,18 +37,30 @@ async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Ga
         lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
         if any(found is not None for found in lists):
             return tuple(merge_alerts([found for found in lists if found is not None]))
-    if sources.prometheus is None:
-        if not sources.alert_sources:
-            gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
-        return ()
-    return tuple(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
+    if sources.prometheus is not None:
+        return tuple(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
+    if sources.grafana is not None:
+        day = Window(start=at - timedelta(days=1), end=at)
+        return tuple(a for a in await alert_history(sources, day, gaps) if a.ends_at is None or a.ends_at >= at)
+    if not sources.alert_sources:
+        gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
+    elif now - at >= PRESENT:
+        gaps.add("alerts: Alertmanager keeps no history; a past moment needs Prometheus or Grafana")
+    return ()
 
 
 async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...]:
     """Every alert that fired within the window, oldest first."""
-    work = [s.alert_history(window) for s in (sources.prometheus, sources.grafana) if s is not None]
-    lists = await asyncio.gather(*(guarded(gaps, "alert history", item) for item in work))
-    return tuple(sorted(merge_alerts([found for found in lists if found]), key=lambda alert: alert.starts_at))
+    lists: list[Sequence[Alert]] = []
+    if sources.prometheus is not None:
+        lists.append(await guarded(gaps, "prometheus", sources.prometheus.alert_history(window)) or ())
+    if sources.grafana is not None and (
+        listed_there := await guarded(gaps, "grafana", sources.grafana.alert_history(window))
+    ):
+        lists.append(listed_there.items)
+        if listed_there.gap:
+            gaps.add(listed_there.gap)
+    return tuple(sorted(merge_alerts(lists), key=lambda alert: alert.starts_at))
 
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
@@ -94,6 +107,8 @@ class Gatherer:
             measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
             brief = replace(brief, findings=tuple(await measurer.measure(signals)))
             brief = await self._with_cause(brief, relevant, signals, measurer)
+            if question.intent == "explain_alert" and relevant and not brief.chain:
+                brief = await self._with_rule(brief, relevant[0], gaps)
         if question.intent in {"explain_alert", "log_question", "metric_question"}:
             brief = await self._with_logs(brief, gaps)
         return brief
@@ -154,6 +169,13 @@ class Gatherer:
             affected=affected,
             cause=conclude(chain, affected, others),
         )
+
+    async def _with_rule(self, brief: Brief, alert: Alert, gaps: Gaps) -> Brief:
+        """For an alert that no known signal explains: what its own rule measures."""
+        assert self._sources.prometheus is not None  # noqa: S101  the caller has measured with it
+        window = Window(start=brief.question.at - EVIDENCE_WINDOW, end=brief.question.at)
+        item = await measure_rule(self._sources.prometheus, alert, brief.question.at, window, gaps)
+        return brief.with_evidence(item)[0] if item else brief
 
     def _chain(self, brief: Brief, alerts: Sequence[Alert], signals: list[str]) -> tuple[list[Step], list[list[Step]]]:
         question, inventory, findings = brief.question, brief.inventory, brief.findings

@@ -51,7 +51,7 @@ def _search(knowledge: Knowledge, brief: Brief) -> list[Passage]:
     found = knowledge.search(search_words(brief), k=PASSAGES)
     if not found:
         return []
-    sections = knowledge.document(found[0].document)
+    sections = knowledge.sections(found[0].document)
     wanted = next((p for p in sections if any(h in p.heading.lower() for h in DO_HEADINGS)), None)
     if wanted is not None:
         found[0] = wanted.model_copy(update={"score": found[0].score})

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from core.vocabulary import Alert
 
 
-def alerts(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print the alerts as JSON.")] = False
-) -> None:
+def alerts(*, as_json: Annotated[bool, typer.Option("--json", help="Print the alerts as JSON.")] = False) -> None:
     """Show what fires now: severity, name, host or service, since when."""
     from core.settings import load_settings
 
     settings = load_settings()
-    say(f"asking {settings.alertmanager_url or settings.grafana_url or settings.prometheus_url or 'nobody: no source is configured'}")
+    say(
+        f"asking {settings.alertmanager_url or settings.grafana_url or settings.prometheus_url or 'nobody: no source is configured'}"
+    )
     from app.wiring import build_sources
     from core.clock import now
     from pipeline.brief import Gaps

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.lab import open_lab, wait_for_interrupt
+from app.cli.lab import running_lab
 from app.cli.screen import say
 from core.errors import LabError
 
@@ -32,29 +32,29 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the explanation.")] = False,
 ) -> None:
     """Start a homelab, break it, wait for the alert, explain it. API and lab then run until Ctrl-C."""
+    from scenarios.schema import load_scenario
+
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="sre-demo-") as directory, open_lab(scenario, Path(directory), None, 0) as running:
-        ready = running.start()
-        settings = _settings_for(ready, Path(directory), port)
+    expected = load_scenario(scenario).expect.alert
+    with tempfile.TemporaryDirectory(prefix="sre-demo-") as data, running_lab(scenario) as (running, ready):
+        settings = _settings_for(ready, Path(data), port)
         _ingest(settings)
         from app.server import in_background
 
         with in_background(settings) as url:
-            expected = str(running.scenario.expect.alert) if running.scenario and running.scenario.expect else ""
-            alert = asyncio.run(_wait_for_alert(settings, expected))
-            _explain(settings, alert)
+            _explain(settings, asyncio.run(_wait_for_alert(settings, expected)))
             say(f"\n{time.monotonic() - started:.0f} s in all. The API is at {url} (documentation at {url}/docs).")
             _say_how_to_go_on(ready, settings)
             if not once:
-                wait_for_interrupt(running)
+                running.wait()
 
 
-def _settings_for(ready: LabReady, directory: Path, port: int) -> Settings:
+def _settings_for(ready: LabReady, data: Path, port: int) -> Settings:
     from core.settings import load_settings
-    from scenarios.ports import free_ports
+    from scenarios.processes import choose_ports
 
     os.environ.update(ready.env)
-    return load_settings(data_dir=directory / "data", port=port or free_ports(1)[0], log_level="WARNING")
+    return load_settings(data_dir=data, port=port or choose_ports(None, ["API"])[0], log_level="WARNING")
 
 
 def _ingest(settings: Settings) -> None:
@@ -64,7 +64,7 @@ def _ingest(settings: Settings) -> None:
     say(f"indexed {report.documents} runbooks in {report.seconds:.1f} s")
 
 
-async def _wait_for_alert(settings: Settings, expected: str) -> Alert:
+async def _wait_for_alert(settings: Settings, expected: str | None) -> Alert:
     """The expected alert (else the first) as Alertmanager reports it. Raises LabError when none fires in time."""
     from app.wiring import build_alert_sources
 
@@ -86,7 +86,9 @@ def _explain(settings: Settings, alert: Alert) -> None:
     from app.cli.answer import show
     from app.wiring import build_assistant
 
-    where = alert.labels.get("service") or alert.labels.get("name") or alert.labels.get("instance", "").partition(":")[0]
+    where = (
+        alert.labels.get("service") or alert.labels.get("name") or alert.labels.get("instance", "").partition(":")[0]
+    )
     question = f"Why is {alert.name} firing on {where}?"
     say(f"\n$ sre ask {question!r}\n")
     show(asyncio.run(build_assistant(settings).ask(question)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from dotenv import dotenv_values, set_key
 from app.cli.screen import say
 from core.errors import ConfigurationError, InvalidInput
 
-QUESTIONS = (
+QUESTIONS: tuple[tuple[str, str, str, str, str | None], ...] = (
     ("SRE_PROMETHEUS_URL", "prometheus_url", "Prometheus URL", "http://localhost:9090", "prometheus"),
     ("SRE_ALERTMANAGER_URL", "alertmanager_url", "Alertmanager URL", "http://localhost:9093", "alertmanager"),
     ("SRE_GRAFANA_URL", "grafana_url", "Grafana URL", "", "grafana"),
@@ -32,21 +31,26 @@ def init(
     known = dotenv_values(file) if file.exists() else {}
     say("An empty answer (or “-”) skips a source.")
     answers: dict[str, str] = {}
-    for variable, field, label, default, component in QUESTIONS:
-        if field == "grafana_service_account_token" and not answers.get("SRE_GRAFANA_URL"):
+    for question in QUESTIONS:
+        variable = question[0]
+        if variable == "SRE_GRAFANA_SERVICE_ACCOUNT_TOKEN" and not answers.get("SRE_GRAFANA_URL"):
             continue
-        answers[variable] = _ask_until_usable(variable, field, label, known.get(variable) or default, component, answers)
+        answers[variable] = _ask_until_usable(question, known.get(variable), answers)
     _write(file, {name: value for name, value in answers.items() if value})
     print(f"wrote {file}. Next: sre ingest, then sre doctor")
 
 
 def _ask_until_usable(
-    variable: str, field: str, label: str, default: str, component: str | None, answers: dict[str, str]
+    question: tuple[str, str, str, str, str | None], known: str | None, answers: dict[str, str]
 ) -> str:
     """Ask again while the value is malformed; a source that does not answer may be kept."""
+    variable, field, label, default, component = question
+    default = known or default
     secret = "token" in field
     while True:
-        value: str = typer.prompt(f"{label} ({variable})", default=default, show_default=not secret, hide_input=secret).strip()
+        value: str = typer.prompt(
+            f"{label} ({variable})", default=default, show_default=not secret, hide_input=secret
+        ).strip()
         if value in {"", "-"}:
             return ""
         problem = _problem({**answers, variable: value}, component)
@@ -81,6 +85,6 @@ def _problem(answers: dict[str, str], component: str | None) -> str | None:
 def _write(file: Path, values: dict[str, str]) -> None:
     if not file.exists():
         file.touch(mode=OWNER_ONLY)
-    os.chmod(file, OWNER_ONLY)
+    file.chmod(OWNER_ONLY)
     for name, value in values.items():
         set_key(file, name, value)

@@ -14,7 +14,9 @@ from core.errors import InvalidInput
 
 def ingest(
     *,
-    source: Annotated[list[Path] | None, typer.Option(help="Directory of documents; repeatable.", show_default=False)] = None,
+    source: Annotated[
+        list[Path] | None, typer.Option(help="Directory of documents; repeatable.", show_default=False)
+    ] = None,
     index: Annotated[Path | None, typer.Option(help="Where the index lives.", show_default=False)] = None,
 ) -> None:
     """Index the documents (default: the directories of SRE_RUNBOOKS)."""

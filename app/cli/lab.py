@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,19 +23,22 @@ lab = typer.Typer(no_args_is_help=True)
 @lab.command("up")
 def up(
     *,
-    scenario: Annotated[str | None, typer.Option(help="Name, or a YAML file. None: a healthy homelab.", show_default=False)] = None,
-    port_base: Annotated[int | None, typer.Option(min=1024, max=65000, help="First of the ports to use.", show_default=False)] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Name, or a YAML file. None: a healthy homelab.", show_default=False)
+    ] = None,
+    port_base: Annotated[
+        int | None, typer.Option(min=1024, max=65000, help="First of the ports to use.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Varies rhythm and noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
 ) -> None:
     """Start the homelab, inject the scenario's fault, and keep running until Ctrl-C."""
-    with tempfile.TemporaryDirectory(prefix="sre-lab-") as directory, open_lab(scenario, Path(directory), port_base, seed) as running:
-        ready = running.start()
+    with running_lab(scenario, port_base=port_base, seed=seed) as (running, ready):
         if as_json:
-            print(json.dumps({"env": ready.env, "incidents": list(ready.incidents)}, default=str), flush=True)
+            print(json.dumps({"env": ready.env, "incidents": ready.incidents}), flush=True)
         else:
-            show_ready(ready)
-        wait_for_interrupt(running)
+            _show(ready)
+        running.wait()
 
 
 @lab.command("scenarios")
@@ -49,33 +54,34 @@ def scenarios() -> None:
 def binaries() -> None:
     """Find Prometheus and Alertmanager, or install them."""
     from core.settings import load_settings
-    from scenarios.binaries import find_binaries
+    from scenarios.binaries import provide_binaries
 
-    for name, path in find_binaries(load_settings().data_dir, say).items():
-        print(f"{name}: {path}")
+    found = provide_binaries(load_settings().data_dir, progress=say)
+    for name, path in asdict(found).items():
+        print(f"{name}: {path or 'not found (not needed)'}")
 
 
-def open_lab(scenario: str | None, directory: Path, port_base: int | None, seed: int) -> Lab:
-    """A lab that is not started yet, for the named scenario."""
+@contextmanager
+def running_lab(scenario: str | None, *, port_base: int | None = None, seed: int = 0) -> Iterator[tuple[Lab, LabReady]]:
+    """A started lab in a directory of its own; Ctrl-C and SIGTERM both end it, and nothing is left behind."""
     from core.settings import load_settings
-    from scenarios.lab import Lab
+    from scenarios.binaries import provide_binaries
+    from scenarios.lab import Lab, interrupted_by_sigterm
     from scenarios.schema import load_scenario
 
     chosen = load_scenario(scenario) if scenario else None
-    return Lab(chosen, directory=directory, port_base=port_base, seed=seed, progress=say, data_dir=load_settings().data_dir)
+    found = provide_binaries(load_settings().data_dir, progress=say)
+    with interrupted_by_sigterm(), tempfile.TemporaryDirectory(prefix="sre-lab-") as directory:
+        lab_ = Lab(chosen, directory=Path(directory), port_base=port_base, seed=seed, progress=say, binaries=found)
+        try:
+            yield lab_, lab_.start()
+        except KeyboardInterrupt:
+            say("stopping the lab")
+        finally:
+            lab_.stop()
 
 
-def show_ready(ready: LabReady) -> None:
+def _show(ready: LabReady) -> None:
     for name, value in ready.env.items():
-        print(f"export {name}={value}", flush=True)
-    say(f"the lab is ready (rules' `for` divided by {ready.speedup:g}); export the lines above, ask away, stop with Ctrl-C")
-
-
-def wait_for_interrupt(running: Lab) -> None:
-    """Until Ctrl-C; raises LabError when a part of the lab ends by itself."""
-    try:
-        while True:
-            running.check()
-            time.sleep(1)
-    except KeyboardInterrupt:
-        say("stopping the lab")
+        print(f"export {name}='{value}'", flush=True)
+    say("the lab is ready; export the lines above, ask away, stop with Ctrl-C")

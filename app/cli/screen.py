@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
-
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from core.errors import InvalidInput
 from core.redact import redact
 
@@ -38,10 +37,8 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
 
     Raises InvalidInput when it cannot be read as UTF-8 text.
     """
-    stream: TextIO
     try:
-        stream = sys.stdin if path == "-" else open(path, encoding="utf-8")  # noqa: SIM115  closed below
-        with stream:
+        with nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
                     yield number, line

@@ -28,6 +28,9 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
         "\n".join(_headline(brief, alert) for alert in alerts[:5]),
         f"…and {plural(len(alerts) - 5, 'more alert')} with it." if len(alerts) > 5 else "",
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
+        "\n".join(
+            f"**Its rule**: {item.summary} [{item.id}]." for item in brief.evidence if item.title.startswith("rule ")
+        ),
         sections.cause(brief),
         no_cause,
         affected,

@@ -1,0 +1,1 @@
+"""The workshop: evaluate, compile, compare, promote. Empty until the eval sets exist."""
