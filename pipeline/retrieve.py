@@ -9,7 +9,6 @@ from core.errors import SreError
 from core.telemetry import busy
 from core.vocabulary import Passage
 from pipeline.brief import Brief, Gaps
-from pipeline.signals import split_camel_case
 from pipeline.sources import Knowledge
 
 PASSAGES = 3
@@ -41,7 +40,7 @@ def search_words(brief: Brief) -> str:
         return brief.question.text
     cited = {item.title.removeprefix("alert ") for item in brief.evidence if item.title.startswith("alert ")}
     alerts = [alert for alert in brief.alerts if alert.name in cited]
-    words = [f"{split_camel_case(alert.name)} {alert.summary}" for alert in alerts[:1]]
+    words = [f"{alert.name} {alert.summary}" for alert in alerts[:1]]
     if brief.cause:
         words.append(f"{brief.cause.entity} {brief.cause.kind.replace('_', ' ')}")
     return ". ".join(words) or brief.question.text

@@ -24,6 +24,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_0
 _NUMBER = r"(?:\d{1,6}(?:\.\d+)?|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
 _UNIT = r"(?:seconds?|secs?|s|minutes?|mins?|months?|m|hours?|hrs?|h|days?|d|weeks?|wks?|w|years?)"
 _AMOUNT = rf"(?:{_NUMBER}[\s-]*{_UNIT}\b|(?:\d+[hmd])+\b)"
+LENGTH_AHEAD = re.compile(rf"(?P<amount>{_AMOUNT})\s*$", re.IGNORECASE)
 _WHOLE_UNIT = r"(?:hour|day|week|month|year)"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAY = "|".join(_WEEKDAYS)
@@ -117,13 +118,14 @@ class Reader:
         return self.span(day, start, end // 24, end % 24)
 
 
-def _length(text: str) -> timedelta:
-    """ "90 minutes", "1h30m", "a couple of hours", "half an hour"; at most LONGEST."""
+def length(text: str) -> timedelta:
+    """Of "90 minutes", "1h30m", "a couple of hours", "half an hour" or just "hour"; at most LONGEST."""
+    parts = re.findall(rf"({_NUMBER})[\s-]*({_UNIT})", text.lower()) or [("1", text.lower())]
     seconds = 0.0
-    for number, unit in re.findall(rf"({_NUMBER})[\s-]*({_UNIT})", text.lower()):
-        short = "mo" if unit.startswith("mo") else unit[0]
-        seconds += (_NUMBERS[number] if number in _NUMBERS else float(number)) * _SECONDS[short]
-    return min(timedelta(seconds=min(seconds, LONGEST.total_seconds())), LONGEST)
+    for number, unit in parts:
+        count = _NUMBERS[number] if number in _NUMBERS else float(number)
+        seconds += count * _SECONDS["mo" if unit.startswith("mo") else unit[0]]
+    return timedelta(seconds=min(seconds, LONGEST.total_seconds()))
 
 
 def _iso(reader: Reader, match: re.Match[str]) -> datetime | None:
@@ -135,18 +137,17 @@ def _iso(reader: Reader, match: re.Match[str]) -> datetime | None:
 
 
 def _rolling(reader: Reader, match: re.Match[str]) -> Span | None:
-    length = _length(match["amount"] if re.match(r"[\da-z]+[\s-]*\S", match["amount"]) and " " in match["amount"]
-                     or match["amount"][0].isdigit() else f"1 {match['amount']}")  # fmt: skip
-    return Span(reader.now - length, reader.now, rolling=True) if length else None
+    amount = length(match["amount"])
+    return Span(reader.now - amount, reader.now, rolling=True) if amount else None
 
 
 def _ago(reader: Reader, match: re.Match[str]) -> datetime | Day | None:
-    length = _length(match["amount"])
-    if not length:
+    amount = length(match["amount"])
+    if not amount:
         return None
-    if length >= timedelta(days=1):
-        return Day(reader.today - timedelta(days=round(length / timedelta(days=1))))
-    return reader.now - length
+    if amount >= timedelta(days=1):
+        return Day(reader.today - timedelta(days=round(amount / timedelta(days=1))))
+    return reader.now - amount
 
 
 def _clock(_: Reader, match: re.Match[str]) -> Clock | None:
@@ -198,8 +199,7 @@ def _weekday(reader: Reader, match: re.Match[str]) -> Day | Span:
 
 
 def _date(reader: Reader, match: re.Match[str]) -> Day | Span | None:
-    month = re.search(r"\bmay\b", match["day"])
-    if month:  # "3 may fail": only a capital makes it the month
+    if re.search(r"\bmay\b", match["day"]):  # "3 may fail": only a capital makes it the month
         return None
     # dateparser takes 0.3 s to import, and only a question with a written date needs it.
     from dateparser import parse
@@ -255,8 +255,12 @@ def _patterns() -> Iterator[tuple[str, Callable[[Reader, re.Match[str]], Clock |
     # "last week" is the calendar's, "in the last week" the last seven days
     yield rf"\b(?:last|past|previous|preceding|trailing)\s+(?P<amount>{_AMOUNT})", _rolling
     yield rf"\b(?:past|(?:in|over|for|during|within|throughout)\s+the\s+last)\s+(?P<amount>{_WHOLE_UNIT})\b", _rolling
-    yield r"\blast\s+(?P<amount>hour|day|24h)\b|\bthe\s+(?:last|past)\s+(?P<also>minute)\b", _rolling_unit
-    yield rf"\bbeen\b[^.?!\n]{{0,60}}?\bfor\s+(?:about |around |over |almost |nearly |at least )?(?P<amount>{_AMOUNT})", _rolling
+    yield r"\blast\s+(?P<amount>hour|day)\b", _rolling
+    yield r"\bthe\s+(?:last|past)\s+(?P<amount>minute)\b", _rolling
+    yield (
+        rf"\bbeen\b[^.?!\n]{{0,60}}?\bfor\s+(?:about |around |over |almost |nearly |at least )?(?P<amount>{_AMOUNT})",
+        _rolling,
+    )
     yield rf"\b(?P<amount>{_AMOUNT})\s+ago\b", _ago
     yield r"\bjust now\b|\b(?:a|some) (?:moment|second)s? ago\b|\b(?:moments|seconds) ago\b", _just_now
     yield rf"\b(?P<day>(?:the )?day before yesterday|yesterday|today)\b{part}", _relative_day
@@ -269,21 +273,25 @@ def _patterns() -> Iterator[tuple[str, Callable[[Reader, re.Match[str]], Clock |
     yield rf"\b(?P<day>{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?(?![\d:.%])(?:,?\s+20\d\d)?)\b(?!\s*[%ap]m){part}", _date
     yield (
         r"\b(?:this\s+(?:morning|afternoon|evening|week|month)|last\s+(?:night|evening|week|month)|previous\s+(?:week|night)|"
-        r"tonight|overnight|(?:during|in|through)\s+the\s+night|(?:(?:this|last|the)\s+)weekend)\b"
+        r"tonight|overnight|(?:(?<=during )|(?<=in )|(?<=through ))the\s+night|(?:(?:this|last|the)\s+)weekend)\b"
     ), _named_span  # fmt: skip
     yield rf"{free}{digital}(?:\s?{_AMPM})?{_ZONE}(?![\w:/]|\.\d)", _clock
     yield rf"{free}(?P<hour>\d{{1,2}})\s?{_AMPM}{_ZONE}(?!\w)", _clock
-    yield rf"{free}(?P<hour>\d{{1,2}})\s+(?:o'clock\s+)?(?:in the|at)\s+(?P<daytime>morning|afternoon|evening)\b", _clock
+    yield (
+        rf"{free}(?P<hour>\d{{1,2}})\s+(?:o'clock\s+)?(?:in the|at)\s+(?P<daytime>morning|afternoon|evening)\b",
+        _clock,
+    )
     yield rf"{free}(?P<hour>\d{{1,2}})\s*o'clock\b", _clock
-    yield rf"{free}(?P<hour>\d{{1,2}})(?=\s*(?:-|–|to|and|until|till)\s*(?P<later>\d{{1,2}})\s?{_AMPM})", _clock_before_half
-    yield r"(?:(?<=at )|(?<=around )|(?<=about )|(?<=between )|(?<=from ))(?P<hour>\d{1,2})(?![\w%]|[.:/-]\d)", _vague_hour
+    yield (
+        rf"{free}(?P<hour>\d{{1,2}})(?=\s*(?:-|–|to|and|until|till)\s*(?P<later>\d{{1,2}})\s?{_AMPM})",
+        _clock_before_half,
+    )
+    yield (
+        r"(?:(?<=at )|(?<=around )|(?<=about )|(?<=between )|(?<=from ))(?P<hour>\d{1,2})(?![\w%]|[.:/-]\d)",
+        _vague_hour,
+    )
     yield r"(?:(?<=\d and )|(?<=\d to ))(?P<hour>\d{1,2})(?![\w%]|[.:/-]\d)", _vague_hour
     yield r"\b(?:noon|midday|midnight)\b", _named_clock
-
-
-def _rolling_unit(reader: Reader, match: re.Match[str]) -> Span:
-    length = _length(f"1 {match['amount'] or match['also']}" if match["amount"] != "24h" else "24h")
-    return Span(reader.now - length, reader.now, rolling=True)
 
 
 _READERS = tuple((re.compile(pattern, re.IGNORECASE), read) for pattern, read in _patterns())

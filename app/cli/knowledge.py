@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.screen import read_lines, say, working
+from app.cli.screen import counting, read_lines, say
 from core.errors import InvalidInput
 
 
@@ -29,10 +29,12 @@ def ingest(
         if not directory.is_dir():
             raise InvalidInput(f"--source: {directory} is not a directory")
     say(f"reading {', '.join(str(directory) for directory in directories)}")
-    with working("indexing"):
-        report = build_index(index or index_directory(settings), settings.data_dir).ingest(directories)
+    with counting("indexing") as progress:
+        report = build_index(index or index_directory(settings), settings.data_dir).ingest(directories, progress)
     for line in report.skipped:
         say(f"skipped: {line}")
+    for line in report.warnings:
+        say(f"warning: {line}")
     print(
         f"{report.documents} documents, {report.passages} passages, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
     )
