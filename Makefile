@@ -57,7 +57,7 @@ generate: dev ## Write the generated files anew
 
 .PHONY: bench
 bench: dev ## Measure speed and memory; writes docs/benchmark.md
-	@$(BIN)/python -m optimise.bench
+	@$(BIN)/python -m bench.speed
 
 .PHONY: lock
 lock: dev ## Resolve the dependencies anew into requirements.lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Request, Response
+from fastapi import Body, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.telemetry import REGISTRY
 from core.vocabulary import Alert, Answer
 from pipeline.brief import Gaps
-from pipeline.gather import current_alerts
+from pipeline.firing import current_alerts
 
 MAX_BODY_BYTES = 65_536
 EXAMPLES = {
@@ -77,6 +77,10 @@ def build_api(settings: Settings) -> FastAPI:
     @api.exception_handler(SreError)
     async def say_problem(_: Request, error: SreError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422 if isinstance(error, InvalidInput) else 502)
+
+    @api.exception_handler(HTTPException)
+    async def say_refused(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": f"body: {error.detail}"}, error.status_code)
 
     @api.exception_handler(RequestValidationError)
     async def say_invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,21 +1,29 @@
 """The one settings object. Built once, in `app/wiring.py`, and passed down; nothing else reads the environment.
 
 Every setting is `SRE_<NAME>` in the environment or in `.env`, and documented in `.env.example` (a test compares the two).
-Names that people already have are accepted without the prefix. A secret may come from a file: `<NAME>_FILE`.
+Names that people already have are accepted without the prefix. A secret may come from a file: `<NAME>_FILE`, in the environment
+or in `.env`. The environment wins over `.env`, and a name set to nothing counts as not set.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ConfigurationError
+from core.redact import redact
+
+ENV_FILE = ".env"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def _known_as(name: str) -> AliasChoices:
@@ -28,8 +36,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="SRE_",
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -59,10 +68,13 @@ class Settings(BaseSettings):
     def _is_http_url(cls, value: str | None) -> str | None:
         if not value or not value.strip():
             return None
-        value = value.strip().rstrip("/")
-        if not value.startswith(("http://", "https://")):
-            raise ValueError(f"{value[:60]!r} needs a scheme, for instance http://{value[:60]}")
-        return value
+        value = value.strip()
+        shown = redact(value)[:60]
+        if not value.lower().startswith(("http://", "https://")):
+            raise ValueError(f"{shown!r} needs a scheme, for instance http://{shown}")
+        if not urlsplit(value).hostname:
+            raise ValueError(f"{shown!r} names no host; write it like http://prometheus.home.lan:9090")
+        return value.rstrip("/")
 
     @field_validator("log_files", "runbooks", mode="before")
     @classmethod
@@ -70,6 +82,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("runbooks", "data_dir")
+    @classmethod
+    def _expand_home(cls, value: Any) -> Any:
+        """`~` stands for the home directory in `.env` too, where no shell expands it."""
+        return tuple(path.expanduser() for path in value) if isinstance(value, tuple) else value.expanduser()
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"{value!r} is none of {', '.join(LOG_LEVELS)}")
+        return value.upper()
 
     @field_validator("timezone")
     @classmethod
@@ -86,27 +111,54 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment and `.env`; raises ConfigurationError naming the first wrong setting."""
+    """Read the environment and `.env`; raises ConfigurationError naming the first wrong setting, or the unreadable file."""
+    places = (os.environ, _dotenv())
     try:
-        return Settings(**{**_secrets_from_files(), **overrides})
+        return Settings(**{**_secrets_from_files(places), **overrides})
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        setting = name if name.isupper() else f"SRE_{name.upper()}"
-        raise ConfigurationError(f"{setting}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigurationError(
+            f"{_variable(str(first['loc'][0]), places)}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
-def _secrets_from_files() -> dict[str, str]:
-    """The value of each `<NAME>_FILE` that is set, for settings that are secrets."""
+def _dotenv() -> Mapping[str, str | None]:
+    """What `.env` in the working directory says; pydantic-settings reads the same file, but not its `<NAME>_FILE` lines."""
+    try:
+        return dotenv_values(ENV_FILE, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{ENV_FILE}: cannot be read: {error}; write it as UTF-8 text") from None
+
+
+def _variable(location: str, places: tuple[Mapping[str, str | None], ...]) -> str:
+    """The name under which a wrong setting was given: SRE_PROMETHEUS_URL or PROMETHEUS_URL."""
+    name = location.upper().removeprefix("SRE_")
+    return next((each for place in places for each in (f"SRE_{name}", name) if place.get(each)), f"SRE_{name}")
+
+
+def _secrets_from_files(places: tuple[Mapping[str, str | None], ...]) -> dict[str, str]:
+    """The value of each secret that is given as a file, unless a place with precedence gives the value itself."""
     found: dict[str, str] = {}
     for field, info in Settings.model_fields.items():
         if SecretStr not in getattr(info.annotation, "__args__", (info.annotation,)):
             continue
-        for variable in (f"SRE_{field.upper()}_FILE", f"{field.upper()}_FILE"):
-            if path := os.environ.get(variable):
-                try:
-                    found[field] = Path(path).read_text(encoding="utf-8").strip()
-                except (OSError, UnicodeDecodeError) as error:
-                    raise ConfigurationError(f"{variable}: cannot read {path}: {error}") from None
+        for place in places:
+            set_here = [name for name in (f"SRE_{field}".upper(), field.upper()) if place.get(name)]
+            files = [f"{name}_FILE" for name in (f"SRE_{field}".upper(), field.upper()) if place.get(f"{name}_FILE")]
+            if set_here and files:
+                raise ConfigurationError(f"{files[0]}: {set_here[0]} is set as well; keep one of the two")
+            if files:
+                found[field] = _read_secret(files[0], place[files[0]] or "")
+            if set_here or files:
                 break
     return found
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        secret = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{variable}: cannot read {path}: {error}") from None
+    if not secret:
+        raise ConfigurationError(f"{variable}: {path} is empty")
+    return secret

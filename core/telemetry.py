@@ -70,9 +70,14 @@ class Meter:
                 self._busy[kind] = self._busy.get(kind, 0.0) + time.perf_counter() - self._since[kind]
 
     def latency(self) -> Latency:
-        """Seconds so far."""
-        seconds = {kind: round(value, 4) for kind, value in self._busy.items()}
-        return Latency(total=round(time.perf_counter() - self._started, 4), **seconds)
+        """Seconds so far, what is still in flight included."""
+        now = time.perf_counter()
+        busy = dict(self._busy)
+        for kind, since in self._since.items():
+            if self._open.get(kind):
+                busy[kind] = busy.get(kind, 0.0) + now - since
+        seconds = {kind: round(value, 4) for kind, value in busy.items()}
+        return Latency(total=round(now - self._started, 4), **seconds)
 
 
 _METER: ContextVar[Meter | None] = ContextVar("meter", default=None)

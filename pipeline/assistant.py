@@ -13,7 +13,8 @@ from core.vocabulary import Answer, Usage
 from pipeline.brief import Brief, Gaps
 from pipeline.classify import check_question, classify
 from pipeline.explain import explain
-from pipeline.gather import Gatherer, current_alerts
+from pipeline.firing import current_alerts
+from pipeline.gather import Gatherer
 from pipeline.moment import when_to_look
 from pipeline.retrieve import retrieve
 from pipeline.sources import Sources

@@ -5,62 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Evidence, Window
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, conclude, explain_symptom, explain_widest, find_symptom, related
+from pipeline.firing import alert_history
+from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
 from pipeline.signals import Domain, Signal, load_domain
-from pipeline.sources import Sources, guarded
-from pipeline.wording import ago, listed, moment, plural
-from tools.alerts import merge_alerts
+from pipeline.sources import Sources
+from pipeline.wording import ago, moment
 from tools.inventory import Inventory
-from tools.logs import LogLine
 
-PRESENT = timedelta(minutes=2)
-"""A question about a moment this recent asks the live alert sources; an older one asks the recorded history."""
 NO_SIGNALS: frozenset[str] = frozenset(
     {"runbook_lookup", "playbook_lookup", "out_of_scope", "self_status", "report", "follow_up"}
 )
 BROAD = ("status", "clarify", "alert_summary", "rca_draft")
 EVIDENCE_WINDOW = timedelta(hours=1)
-LOG_LINES_SHOWN = 3
 MAX_EVIDENCE_PER_QUESTION = 8
-
-
-async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...]:
-    """What fires at `at`: from Alertmanager and Grafana for the present, from the recorded `ALERTS` series for the past."""
-    if now - at < PRESENT and sources.alert_sources:
-        lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
-        if any(found is not None for found in lists):
-            return tuple(merge_alerts([found for found in lists if found is not None]))
-    if sources.prometheus is not None:
-        return tuple(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
-    if sources.grafana is not None:
-        day = Window(start=at - timedelta(days=1), end=at)
-        return tuple(a for a in await alert_history(sources, day, gaps) if a.ends_at is None or a.ends_at >= at)
-    if not sources.alert_sources:
-        gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
-    elif now - at >= PRESENT:
-        gaps.add("alerts: Alertmanager keeps no history; a past moment needs Prometheus or Grafana")
-    return ()
-
-
-async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...]:
-    """Every alert that fired within the window, oldest first."""
-    lists: list[Sequence[Alert]] = []
-    if sources.prometheus is not None:
-        lists.append(await guarded(gaps, "prometheus", sources.prometheus.alert_history(window)) or ())
-    if sources.grafana is not None and (
-        listed_there := await guarded(gaps, "grafana", sources.grafana.alert_history(window))
-    ):
-        lists.append(listed_there.items)
-        if listed_there.gap:
-            gaps.add(listed_there.gap)
-    return tuple(sorted(merge_alerts(lists), key=lambda alert: alert.starts_at))
 
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
@@ -110,7 +75,7 @@ class Gatherer:
             if question.intent == "explain_alert" and relevant and not brief.chain:
                 brief = await self._with_rule(brief, relevant[0], gaps)
         if question.intent in {"explain_alert", "log_question", "metric_question"}:
-            brief = await self._with_logs(brief, gaps)
+            brief = await with_logs(brief, self._sources.logs, gaps)
         return brief
 
     def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
@@ -193,53 +158,6 @@ class Gatherer:
             return [], []
         chains = explain_widest(findings, inventory, self._domain)
         return (chains[0], chains[1:]) if chains else ([], [])
-
-    async def _with_logs(self, brief: Brief, gaps: Gaps) -> Brief:
-        """Error lines of the cause and the subjects around the onset: a count and a few verbatim."""
-        question = brief.question
-        entities = list(
-            dict.fromkeys([*([brief.cause.entity] if brief.cause and brief.cause.entity else []), *question.subjects])
-        )
-        if self._sources.logs is None:
-            if question.intent == "log_question":
-                gaps.add("logs: no log source is configured (SRE_LOG_FILES)")
-            return brief
-        if not entities and question.intent != "log_question":
-            return brief
-        levels = () if question.intent == "log_question" and entities else ("error", "warning")
-        window = (
-            question.window
-            if question.named_window
-            else Window(start=question.at - timedelta(minutes=30), end=question.at)
-        )
-        result = await guarded(gaps, "logs", self._sources.logs.query(window, entities=entities, levels=levels))
-        if result is None:
-            return brief
-        for line in result.gaps:
-            gaps.add(line)
-        if not result.lines:
-            return brief
-        brief, _ = brief.with_evidence(
-            Evidence(
-                id="",
-                source="logs",
-                title=f"log lines of {listed(entities) if entities else 'all services'}",
-                query=f"entities={listed(entities)} levels={'|'.join(levels) or 'all'}",
-                window=window,
-                summary=self._quote(result.lines, entities, question.at),
-                returned=min(len(result.lines), LOG_LINES_SHOWN),
-                available=result.available,
-            )
-        )
-        return brief
-
-    def _quote(self, lines: Sequence[LogLine], entities: Sequence[str], now: datetime) -> str:
-        shown = "; ".join(
-            f"{moment(line.at, self._zone, now=now)} {line.entity or ''}: “{line.text[:200]}”"
-            for line in lines[-LOG_LINES_SHOWN:]
-        )
-        whose = listed(list(entities)) if entities else "any service"
-        return f"{plural(len(lines), 'line')} from {whose}; the last: {shown}"
 
 
 def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inventory) -> list[Finding]:

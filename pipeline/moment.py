@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from core.vocabulary import Alert
 from pipeline.brief import Gaps, Question
-from pipeline.gather import alert_history, current_alerts
+from pipeline.firing import alert_history, current_alerts
 from pipeline.sources import Sources
 from tools.inventory import Inventory
 

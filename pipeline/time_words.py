@@ -10,10 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 LONGEST = timedelta(days=400)
 """No homelab keeps raw samples for longer; "the last 5000 days" is cut to this."""
+
+MAX_OF_A_KIND = 20
+"""Expressions of one kind that are read in one text; the first one counts anyway."""
 
 _NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -34,7 +38,6 @@ _MONTH = (
 )
 _AMPM = r"(?P<half>[ap])\.?m\b\.?"
 _ZONE = r"(?:\s?(?P<zone>utc|gmt|z)\b)?"
-_EVENING = 12
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Reader:
         found = [
             Token(match.start(), match.end(), means)
             for pattern, read in _READERS
-            for match in pattern.finditer(text)
+            for match in islice(pattern.finditer(text), MAX_OF_A_KIND)
             if (means := read(self, match)) is not None
         ]
         chosen: list[Token] = []
@@ -159,7 +162,7 @@ def _clock(_: Reader, match: re.Match[str]) -> Clock | None:
     if half:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (_EVENING if half == "p" else 0)
+        hour = hour % 12 + (12 if half == "p" else 0)
     return Clock(time(hour, minute, second), utc=bool(groups.get("zone"))) if hour < 24 else None
 
 
@@ -169,7 +172,7 @@ def _clock_before_half(_: Reader, match: re.Match[str]) -> Clock | None:
     if not (1 <= hour <= 12 and 1 <= later <= 12):
         return None
     afternoon = (match["half"].lower() == "p") != (hour % 12 > later % 12)
-    return Clock(time(hour % 12 + (_EVENING if afternoon else 0)))
+    return Clock(time(hour % 12 + (12 if afternoon else 0)))
 
 
 def _vague_hour(_: Reader, match: re.Match[str]) -> Clock | None:

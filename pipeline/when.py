@@ -33,6 +33,7 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _OPEN_END = re.compile(r"^\s*(?:onwards?|on\b|until\s+now|till\s+now|to\s+now|up\s+to\s+now)", re.IGNORECASE)
+_REACH = 80
 _FUTURE = re.compile(r"\b(?:will|won't|going\s+to|gonna|tomorrow)\b", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ def parse_window(text: str, *, now: datetime, zone: ZoneInfo) -> TimePhrase | No
     compared with ("higher than yesterday"), or is no time at all, gives None. When several times are named the first counts.
     """
     reader = Reader(now, zone)
-    tokens = [t for t in reader.tokens(text) if not _COMPARED.search(text[: t.start])]
+    tokens = [t for t in reader.tokens(text) if not _just_before(_COMPARED, text, t.start)]
     moments = _without_future(text, _moments(text, tokens))
     for place in _ranges_first(text, moments):
         moment, follower = moments[place], moments[place + 1] if place + 1 < len(moments) else None
@@ -73,10 +74,8 @@ def parse_window(text: str, *, now: datetime, zone: ZoneInfo) -> TimePhrase | No
         if follower and _is_range(text, moment, follower):
             found, end = _range(reader, moment, follower, _elsewhere(moments, {place, place + 1})), follower.end
         else:
-            found, end = (
-                _single(reader, _completed(moment, _elsewhere(moments, {place})), text, begin, word),
-                moment.end,
-            )
+            whole = _completed(moment, _elsewhere(moments, {place}))
+            found, end = _single(reader, whole, text, begin, word), moment.end
         if found and (window := _until_now(found[0], found[1], reader.now)):
             at = found[2] if found[2] and found[2] <= reader.now else None
             return TimePhrase(window=window, phrase=text[begin:end].strip(" ,"), at=at)
@@ -89,9 +88,14 @@ def _ranges_first(text: str, moments: Sequence[_Moment]) -> list[int]:
     return [*ranges, *(n for n in range(len(moments)) if n not in ranges)]
 
 
+def _just_before(pattern: re.Pattern[str], text: str, end: int) -> re.Match[str] | None:
+    """Where `pattern` ends at `end`; it need not begin far before."""
+    return pattern.search(text, max(0, end - _REACH), end)
+
+
 def _lead(text: str, moment: _Moment) -> tuple[str, int]:
     """The preposition before a moment, and where the phrase begins with it."""
-    lead = _LEAD.search(text[: moment.start])
+    lead = _just_before(_LEAD, text, moment.start)
     return (lead["word"].lower(), lead.start()) if lead else ("", moment.start)
 
 
@@ -126,7 +130,7 @@ def _elsewhere(moments: Sequence[_Moment], used: set[int]) -> list[_Moment]:
 
 
 def _completed(moment: _Moment, others: Sequence[_Moment]) -> _Moment:
-    """ "Why was X slow at 03:10, on Tuesday?": the half that is missing may stand elsewhere in the question."""
+    """In "Why was X slow at 03:10, on Tuesday?" the missing half stands elsewhere in the question."""
     if moment.base is None:
         base = next((o.base for o in others if o.clock is None and _is_day(o.base)), None)
         return replace(moment, base=base)
@@ -177,14 +181,14 @@ def _single(reader: Reader, moment: _Moment, text: str, begin: int, word: str) -
     if anchor is None:
         return None
     start, end, at = anchor
-    close_by = _CLOSE_BY.search(text[:begin])
+    close_by = _just_before(_CLOSE_BY, text, begin)
     rolling = isinstance(moment.base, Span) and moment.base.rolling
     if word in ("since", "starting", "beginning") or (word == "from" and _OPEN_END.match(text[moment.end :])):
         return start, reader.now, None
     if word == "after" and not close_by and not rolling:
         return (start if at else end), reader.now, None
     if word in ("before", "until", "till") and not close_by and not rolling:
-        ahead = LENGTH_AHEAD.search(text[:begin])  # "10 minutes before 03:10"
+        ahead = _just_before(LENGTH_AHEAD, text, begin)  # "10 minutes before 03:10"
         return start - (length(ahead["amount"]) if ahead else BEFORE_A_POINT), start, None
     if at is None:
         return start, end, None

@@ -26,7 +26,7 @@ def alerts(*, as_json: Annotated[bool, typer.Option("--json", help="Print the al
     from app.wiring import build_sources
     from core.clock import now
     from pipeline.brief import Gaps
-    from pipeline.gather import current_alerts
+    from pipeline.firing import current_alerts
 
     gaps = Gaps()
     moment = now()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from core.vocabulary import Action, Alert
 from pipeline.brief import Brief, Finding
-from pipeline.wording import ago, compared, duration, listed, moment, percent, quantity, subject
+from pipeline.wording import ago, compared, duration, listed, moment, quantity, subject
 
+SLOWEST_FILL_PER_HOUR = 0.0005
+"""A disk that fills slower than this, 5 % in 100 hours, is not called filling."""
 SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
 
 
@@ -36,20 +39,24 @@ def _finding_line(brief: Brief, finding: Finding) -> str:
         line += (
             f"; it began to move at {moment(onset, brief.zone, now=brief.question.at)}, {ago(onset, brief.question.at)}"
         )
-    fills = time_to_full(finding)
+    fills = time_to_full(finding, brief.question.at)
     if fills is not None:
         line += f"; at the present trend it is full in {duration(fills)}"
     return line
 
 
-def time_to_full(finding: Finding) -> float | None:
-    """Seconds until a ratio that is rising reaches 100 %, by the trend of its course; None when it does not rise."""
-    if finding.signal.name not in {"disk_used", "memory_used"} or finding.series is None:
+def time_to_full(finding: Finding, now: datetime) -> float | None:
+    """Seconds until a disk that fills is full: by its rise since it began to move, else by its trend; None when it does not rise."""
+    series = finding.series
+    if finding.signal.name != "disk_used" or series is None:
         return None
-    trend = finding.series.trend_per_hour
-    if trend <= 0.001:
+    per_hour = series.trend_per_hour
+    if series.onset and series.before is not None:
+        hours = (now - series.onset).total_seconds() / 3600
+        per_hour = (finding.value - series.before) / hours if hours > 0 else 0.0
+    if per_hour <= SLOWEST_FILL_PER_HOUR:
         return None
-    return max(0.0, (1 - finding.value) / trend * 3600)
+    return max(0.0, (1 - finding.value) / per_hour * 3600)
 
 
 def cause(brief: Brief) -> str:
@@ -57,7 +64,7 @@ def cause(brief: Brief) -> str:
     if brief.cause is None:
         return ""
     kind = brief.cause.kind.replace("_", " ")
-    head = f"**Most likely cause: {brief.cause.entity} ({kind})**, confidence {percent(brief.cause.confidence)}."
+    head = f"**Most likely cause: {brief.cause.entity} ({kind})**, confidence {brief.cause.confidence:.0%}."
     end = brief.chain[-1]
     lines = [head, f"{brief.cause.statement}{cite(end)}."]
     if len(brief.chain) > 1:
@@ -82,7 +89,8 @@ def to_do(brief: Brief, actions: Sequence[Action]) -> str:
             "and take the smallest step that can be undone."
         )
     top = brief.passages[0]
-    lines = [f"**What to do**, from `{top.document}` › {top.heading} [{top.id}]:"]
+    section = top.heading.rpartition(" > ")[2]
+    lines = [f"**What to do**, from `{top.document}` › {section} [{top.id}]:"]
     for number, action in enumerate(actions, start=1):
         lines.append(f"{number}. {action.text}")
         if action.command:

@@ -1,0 +1,12 @@
+"""What there is in this homelab: hosts, guests, services and devices, told from metrics alone.
+
+`discover` asks Prometheus and builds an `Inventory`; the inventory finds what a question talks about, says which entity a
+series or an alert belongs to, and knows what depends on what.
+"""
+
+from tools.inventory.discovery import Queryable, discover
+from tools.inventory.drafts import Sampled
+from tools.inventory.inventory import Inventory
+from tools.inventory.resolution import Resolution, Unknown
+
+__all__ = ["Inventory", "Queryable", "Resolution", "Sampled", "Unknown", "discover"]
