@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-SCENARIO ?= jellyfin-memory-leak
+SCENARIO ?= dns-outage
 
 .DEFAULT_GOAL := help
 

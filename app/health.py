@@ -102,7 +102,7 @@ async def _logs(settings: Settings) -> Component:
         return Component(
             "log files", "failed", f"no file matches {', '.join(settings.log_files)}", unlocks, "check SRE_LOG_FILES"
         )
-    return Component("log files", "ok", f"{len(entities)} services write logs", unlocks)
+    return Component("log files", "ok", f"{len(entities)} services and hosts write logs", unlocks)
 
 
 async def _runbooks(settings: Settings) -> Component:

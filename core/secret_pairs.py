@@ -14,18 +14,18 @@ from collections.abc import Callable
 from core.secret_shapes import REDACTED
 
 _NAME = (
-    r"(?:pass(?:word|wd|phrase|code|wort|key)|(?<![A-Za-z])(?:pwd|psk|otp|totp)"
+    r"(?:(?<!no)pass(?:word|wd|phrase|code|wort|key)|(?<![A-Za-z])(?:pwd|psk|otp|totp)"
     r"|(?<=[_.-])pass|(?<![A-Za-z])(?:(?-i:pass)|pass(?=\\*[\"'\]]|[ \t]{0,4}=))"
     r"|secret(?:[_-]?(?:access[_-]?)?key(?:[_-]?base)?)?|token|credential"
     r"|(?:api|access|auth|private|pre-?shared|preshared|encryption|signing|session|master|account|app|recovery|hmac|gotify)"
-    r"[_-]?key|amz-signature|authcookie|(?:php|j)sessid|sessionid)"
+    r"[_-]?key|amz-signature|authcookie|(?:php|j)sessid)"
     r"(?:[_-]?(?:hash|value|base64|b64|[0-9]{1,2}))?"
 )
 """How the name of a secret ends. Matching only its end spares a scan for where the name starts.
 
 `PASS: 12 tests` is a test report."""
 _ANCHORS = (
-    "pass", "pwd", "psk", "otp", "secret", "token", "credential", "key", "amz-signature", "authcookie", "sessid", "sessionid",
+    "pass", "pwd", "psk", "otp", "secret", "token", "credential", "key", "amz-signature", "authcookie", "sessid",
 )  # fmt: skip
 _NOT_YET = r"(?!(?:\\*[\"'])?\[redacted\])"
 _VALUE = (
@@ -54,7 +54,7 @@ _NAME_VALUE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _WORDED = re.compile(  # SQL, netrc, redis.conf
-    rf"(?P<head>\b(?:identified by|password(?=\s+['\"])|login\s{{1,4}}\S{{1,80}}\s{{1,4}}password|requirepass|masterauth)\s{{1,8}})"
+    rf"(?P<head>\b(?:identified by(?=\s+['\"])|password(?=\s+['\"])|login\s{{1,4}}\S{{1,80}}\s{{1,4}}password|requirepass|masterauth)\s{{1,8}})"
     rf"{_NOT_YET}{_VALUE}",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -91,7 +91,7 @@ _NOTHING = frozenset(
 )
 _SAID = (
     "a an and are as at auth authentication be been bucket by can cannot changed check could denied disabled does enabled"
-    " error eof exchange expired expires failed failure file for from generated has if in incorrect input invalid is issued it"
+    " error eof exchange expired expires failed failure file files for from generated has if in incorrect input invalid is issued it"
     " its latest length limit malformed mismatch missing must not of ok only optional or parse prompt refresh refreshed"
     " rejected required reset revoked rotated set should string the to type unauthorized unexpected unknown unset unsupported"
     " updated valid validation was which will with without wrong"
@@ -103,6 +103,7 @@ _DONE = re.compile(r"[\w.@!-]{1,200}[=:]\[redacted\]")
 """`PVEAPIToken=USER@REALM!ID=[redacted]`: who it is may stay."""
 _PLACEHOLDER = re.compile(
     r"\$\{?[A-Z_][A-Z0-9_]*\}?|\$\{[^}]*\}.*|\$\(.*|\{\{.*|%\(?\w+\)?s?|<[^>]*>?|\*+|[xX]{3,}|\.\.\.|…|\|-?|>-?|/run/secrets/\S+"
+    r"|[\w-]{0,12}\.\.\."
 )
 
 
@@ -111,6 +112,12 @@ def redact_pairs(text: str, lowered: str) -> str:
     for anchors, pattern, rewrite in _RULES:
         if any(anchor in lowered for anchor in anchors):
             text = pattern.sub(rewrite, text)
+    if any(anchor in lowered for anchor in _ANCHORS):
+        lines = text.split("\n")
+        for place, line in enumerate(text.lower().split("\n")):
+            if any(anchor in line for anchor in _ANCHORS):
+                lines[place] = _PAIR.sub(_rewrite_pair, _YAML.sub(_rewrite_line, lines[place]))
+        text = "\n".join(lines)
     return text
 
 
@@ -129,13 +136,13 @@ def is_placeholder(value: str) -> bool:
 
 def _rewrite_pair(match: re.Match[str]) -> str:
     bare = match["bare"]
+    if match["name"].lower() == "pwd" and (bare or match["double"] or match["single"] or "").startswith("/"):
+        return match.group()  # the working directory
     if bare is None:
         return _rewrite_value(match)
     if is_placeholder(bare) or bare.startswith(("{{", "${", "$(")) or bare.lower().strip(".,;:!?") in _PROSE:
         return match.group()
     if _DONE.fullmatch(bare):
-        return match.group()
-    if match["name"].lower() == "pwd" and bare.startswith("/"):  # the working directory
         return match.group()
     if match["gap"] and match["mid"].endswith(":") and _is_prose(match, bare):
         return match.group()
@@ -207,8 +214,6 @@ _RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], 
     (("basic ", 'auth"', "auth\\", "auth'"), _BASIC, _rewrite_basic),
     (("://",), _URL, _rewrite_after_head),
     (("://",), _URL_USER, _rewrite_after_head),
-    (_ANCHORS, _YAML, _rewrite_line),
-    (_ANCHORS, _PAIR, _rewrite_pair),
     (("--",), _FLAG, _rewrite_value),
     (("value",), _NAME_VALUE, _rewrite_value),
     (("password", "identified by", "requirepass", "masterauth"), _WORDED, _rewrite_value),

@@ -93,7 +93,7 @@ _SHAPES = (
     _shape("age-secret-key-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
     _shape(":", rf"{_START}[0-9]{{8,10}}:[0-9A-Za-z_-]{{35}}(?![0-9A-Za-z_-])"),  # Telegram
     # Proxmox VE and Backup Server: USER@REALM!TOKENID=UUID, and the login ticket.
-    _shape("!", rf"[\w.-]{{1,64}}@[\w.-]{{1,64}}![\w.-]{{1,64}}[=:](?P<secret>{_UUID})"),
+    _shape("!", rf"@[\w.-]{{1,64}}![\w.-]{{1,64}}[=:](?P<secret>{_UUID})"),
     _shape("pve: pbs:", r"\b(?:PVE|PBS)[A-Za-z]{0,16}:[^\s:]{1,80}:[0-9A-F]{8}::(?P<secret>[A-Za-z0-9+/=]{16,})"),
     # Webhook addresses are passwords.
     _shape("/api/webhooks/", r"/api/webhooks/\d{5,25}/(?P<secret>[\w-]{20,})"),

@@ -6,9 +6,9 @@ Times are UTC-aware datetimes; they serialise to ISO 8601. Ratios are 0..1, size
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from core.clock import to_utc
 
@@ -45,6 +45,12 @@ class Window(Frozen):
 
     start: UtcDatetime
     end: UtcDatetime
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Self:
+        if self.end < self.start:
+            raise ValueError(f"the window ends ({self.end}) before it starts ({self.start})")
+        return self
 
     @property
     def length(self) -> timedelta:

@@ -122,12 +122,9 @@ def affected_by(end: Finding, findings: Sequence[Finding], inventory: Inventory)
 
 
 def kind_of(chain: Sequence[Step]) -> CauseKind:
-    """What the end of the chain stands for; stolen CPU on the way makes whoever took it a noisy neighbour."""
-    if any(step.finding.signal.name == "cpu_steal" for step in chain[:-1]):
-        return "noisy_neighbour"
-    if chain[-1].finding.signal.name in {"container_oom", "oom_kills"}:
-        return "oom"
-    return chain[-1].finding.signal.cause
+    """What the last rule with a kind says, else what the signal at the end stands for."""
+    ruled = [step.rule.kind for step in chain if step.rule and step.rule.kind]
+    return ruled[-1] if ruled else chain[-1].finding.signal.cause
 
 
 def conclude(chain: Sequence[Step], affected: Sequence[str], others: Sequence[list[Step]] = ()) -> Cause:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from core.errors import SreError
 from core.telemetry import busy
-from core.vocabulary import Passage
+from core.vocabulary import Alert, Passage
 from pipeline.brief import Brief, Gaps
+from pipeline.signals import load_domain
 from pipeline.sources import Knowledge
 
 PASSAGES = 3
@@ -38,20 +39,47 @@ def search_words(brief: Brief) -> str:
     """What to look for: the question itself for a look-up, else the alert and the cause."""
     if brief.question.intent in LOOKUPS:
         return brief.question.text
-    cited = {item.title.removeprefix("alert ") for item in brief.evidence if item.title.startswith("alert ")}
-    alerts = [alert for alert in brief.alerts if alert.name in cited]
-    words = [f"{alert.name} {alert.summary}" for alert in alerts[:1]]
+    alert = central_alert(brief)
+    words = [f"{alert.name} {alert.summary}"] if alert else []
     if brief.cause:
         words.append(f"{brief.cause.entity} {brief.cause.kind.replace('_', ' ')}")
     return ". ".join(words) or brief.question.text
+
+
+def central_alert(brief: Brief) -> Alert | None:
+    """The alert whose page helps most: the one asked about, else one about the cause and what it measures."""
+    active = [alert for alert in brief.alerts if alert.state != "resolved"]
+    if named := [alert for alert in active if alert.name in brief.question.alert_names]:
+        return named[0]
+    on_the_way = [finding.entity for finding in reversed(brief.chain)]
+
+    def nearness(alert: Alert) -> tuple[int, bool]:
+        entity = brief.inventory.entity_of(alert.labels)
+        place = on_the_way.index(entity) if entity in on_the_way else len(on_the_way)
+        signals = {name for family in load_domain().families_of(alert.name) for name in family.signals[:1]}
+        return place, brief.chain[-1].signal.name not in signals if brief.chain else True
+
+    return min(active, key=nearness) if active and brief.chain else None
 
 
 def _search(knowledge: Knowledge, brief: Brief) -> list[Passage]:
     found = knowledge.search(search_words(brief), k=PASSAGES)
     if not found:
         return []
+    found = _with_annotated_page(found, knowledge, brief)
     sections = knowledge.sections(found[0].document)
     wanted = next((p for p in sections if any(h in p.heading.lower() for h in DO_HEADINGS)), None)
     if wanted is not None:
         found[0] = wanted.model_copy(update={"score": found[0].score})
     return found
+
+
+def _with_annotated_page(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
+    """The operator's own word counts: the page that the alert's `runbook` annotation names is among those shown."""
+    alert = central_alert(brief)
+    annotations = alert.annotations if alert and brief.question.intent not in LOOKUPS else {}
+    page = (annotations.get("runbook") or annotations.get("runbook_url") or "").rpartition("/")[2]
+    if not page or any(passage.document.rpartition("/")[2] == page for passage in found):
+        return found
+    sections = knowledge.sections(page)
+    return [*found[: PASSAGES - 1], sections[0].model_copy(update={"score": found[-1].score})] if sections else found

@@ -35,6 +35,7 @@ class Signal(Frozen):
     cause: CauseKind
     family: str
     scope: Literal["host", "service", "node", "device"]
+    counted: str | None = None
     says: dict[int, str] = Field(default_factory=dict)
     queries: dict[str, str]
 
@@ -70,6 +71,7 @@ class Explanation(Frozen):
     by: tuple[str, ...]
     where: Where
     share: float = 0.0
+    kind: CauseKind | None = None
 
 
 class Domain(Frozen):

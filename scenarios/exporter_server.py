@@ -97,7 +97,16 @@ def keep_logging(files: LogFiles, since: datetime, stopped: threading.Event) -> 
 
 def command(world: Path, port: int, logs: Path, logs_from: datetime) -> list[str | Path]:
     """The command line that runs this module as a process."""
-    options: list[str | Path] = ["--world", world, "--port", str(port), "--logs", logs, "--logs-from", isoformat(logs_from)]
+    options: list[str | Path] = [
+        "--world",
+        world,
+        "--port",
+        str(port),
+        "--logs",
+        logs,
+        "--logs-from",
+        isoformat(logs_from),
+    ]
     return [sys.executable, "-m", "scenarios.exporter_server", *options]
 
 

@@ -171,8 +171,7 @@ class _Injector:
             return 1.0
         if effect.of == "days_after_onset":
             return DAY_S
-        host = self.homelab.host_of(entity)
-        machine = self.homelab.nodes.get(host) or self.homelab.guests.get(host) or self.homelab.devices[host]
+        machine = self.homelab.machine(self.homelab.host_of(entity))
         if effect.of == "cores":
             return float(machine.cores)
         if effect.of == "memory":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -164,7 +164,9 @@ def _mistakes(scenario: Scenario, homelab: Homelab) -> Iterator[tuple[Place, str
         if change.id in seen:
             yield ("changes", number, "id"), f"{change.id!r} is used twice"
         seen.add(change.id)
-    named = [(("changes", number, "entity"), change.entity) for number, change in enumerate(scenario.changes)]
+    named: list[tuple[Place, str | None]] = [
+        (("changes", number, "entity"), change.entity) for number, change in enumerate(scenario.changes)
+    ]
     named += [(("logs", number, "entity"), log.entity) for number, log in enumerate(scenario.logs)]
     named += [(("expect", "cause_entity"), scenario.expect.cause_entity)]
     for place, entity in named:

@@ -111,7 +111,8 @@ class SignalTable:
         self._amplitude = np.hstack([signal.daily * (0.7 + 0.3 * draws[:, -3:-2]), signal.weekly * ones, noise])
         self._omega = 2 * np.pi / np.hstack([DAY_S * ones, WEEK_S * ones, periods])
         self._phase = np.hstack([daily_phase, weekly_phase, phases])
-        self._used = (signal.daily > 0, signal.weekly > 0, *(signal.noise > 0,) * count)
+        used = (signal.daily > 0, signal.weekly > 0, *(signal.noise > 0,) * count)
+        self._terms = [term for term, is_used in enumerate(used) if is_used]
 
     def modulate(self, entity: str, modulation: Modulation) -> None:
         row = self.index[entity]
@@ -125,7 +126,7 @@ class SignalTable:
         """The signal itself at unix `times`."""
         ahead = times - self.origin
         found = np.ones((len(self.entities), len(times)))
-        for term in np.flatnonzero(self._used):
+        for term in self._terms:
             found += self._amplitude[:, term, None] * np.sin(self._angle(term, ahead))
         if self.signal.jitter:
             found *= 1 + self.signal.jitter * self._white(times)
@@ -139,7 +140,7 @@ class SignalTable:
         """The integral from `origin` to each of `times`, in unit-seconds; jitter averages out and is left aside."""
         ahead = times - self.origin
         found = np.repeat(ahead[None, :], len(self.entities), axis=0)
-        for term in np.flatnonzero(self._used):
+        for term in self._terms:
             ratio = self._amplitude[:, term, None] / self._omega[:, term, None]
             found += ratio * (np.cos(self._phase[:, term, None]) - np.cos(self._angle(term, ahead)))
         found *= self.base[:, None]
@@ -161,7 +162,7 @@ class SignalTable:
         """First and second integral of the unmodulated row."""
         ahead = times - self.origin
         first, second = ahead.copy(), ahead**2 / 2
-        for term in np.flatnonzero(self._used):
+        for term in self._terms:
             size, omega, phase = self._amplitude[row, term], self._omega[row, term], self._phase[row, term]
             first += size / omega * (np.cos(phase) - np.cos(omega * ahead + phase))
             second += size / omega * np.cos(phase) * ahead

@@ -39,30 +39,34 @@ def homelab_targets(homelab: Homelab) -> Iterator[Target]:
         if guest.docker:
             yield _plain("cadvisor", f"{guest.name}:8080", guest.name)
     yield from _probes(homelab)
-    services = homelab.services
-    if "pve-exporter" in services:
-        yield Target(
-            "pve", "pve-exporter:9221", {"instance": next(iter(homelab.nodes))}, "pve-exporter", next(iter(homelab.nodes)),
-            "/pve", {"cluster": "1", "module": "default", "node": "1", "target": next(iter(homelab.nodes))},
-        )  # fmt: skip
+    yield from _hardware(homelab)
+    yield from _network_services(homelab)
+
+
+def _hardware(homelab: Homelab) -> Iterator[Target]:
+    """Proxmox, disks and UPS. The exporter of the cluster and that of the UPS are services of the homelab themselves."""
+    node = next(iter(homelab.nodes))
+    if "pve-exporter" in homelab.services:
+        params = {"cluster": "1", "module": "default", "node": "1", "target": node}
+        yield Target("pve", "pve-exporter:9221", {"instance": node}, "pve-exporter", node, "/pve", params)
     for host in (*homelab.nodes, *([homelab.nas] if homelab.nas else [])):
         yield _plain("smartctl", f"{host}:9633", host)
     for device in homelab.devices.values():
-        if device.kind == "ups" and "nut-exporter" in services:
-            yield Target(
-                "nut", "nut-exporter:9199", {"instance": device.name}, "nut-exporter", device.name, "/ups_metrics",
-                {"ups": device.name},
-            )  # fmt: skip
-    for service in services.values():
+        if device.kind == "ups" and "nut-exporter" in homelab.services:
+            labels, params = {"instance": device.name}, {"ups": device.name}
+            yield Target("nut", "nut-exporter:9199", labels, "nut-exporter", device.name, "/ups_metrics", params)
+
+
+def _network_services(homelab: Homelab) -> Iterator[Target]:
+    """Resolvers, by an exporter beside each, and the reverse proxy, which tells itself."""
+    for service in homelab.services.values():
         if service.kind == "dns":
-            adguard = service.name in homelab.resolvers
-            port, job = (9618, "adguard") if adguard else (9167, "unbound")
-            yield Target(
-                job, f"{service.host}:{port}", {"instance": f"{service.host}:{port}"}, service.host, service.name
-            )
+            port, job = (9618, "adguard") if service.name in homelab.resolvers else (9167, "unbound")
+            address = f"{service.host}:{port}"
+            yield Target(job, address, {"instance": address}, service.host, service.name)
     if homelab.proxy:
-        host = services[homelab.proxy].host
-        yield Target("traefik", f"{host}:8082", {"instance": f"{host}:8082"}, homelab.proxy, homelab.proxy)
+        address = f"{homelab.services[homelab.proxy].host}:8082"
+        yield Target("traefik", address, {"instance": address}, homelab.proxy, homelab.proxy)
 
 
 def _plain(job: str, address: str, host: str) -> Target:

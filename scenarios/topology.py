@@ -125,6 +125,10 @@ class Homelab(_Part):
             return self.services[entity].host
         return self.guests[entity].node if entity in self.guests else None
 
+    def machine(self, host: str) -> Node | Guest | Device:
+        """What has cores, memory and an address of its own."""
+        return self.nodes.get(host) or self.guests.get(host) or self.devices[host]
+
     def host_of(self, entity: str) -> str:
         """The machine with its own operating system: a service's guest, otherwise the entity itself."""
         return self.services[entity].host if entity in self.services else entity

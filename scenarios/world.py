@@ -167,12 +167,13 @@ class World:
         return merge(self._ordinary_logs(start, end), self._scenario_logs(start, end), key=lambda line: line.at)
 
     def _ordinary_logs(self, start: datetime, end: datetime) -> Iterator[LogLine]:
-        table = self.model.tables["up"]
+        """What is down or answers nothing writes no ordinary lines."""
+        tables = (self.model.tables["up"], self.model.tables["healthy"])
         for at, service, level, text in background(
             self.homelab, seed=self.seed, start=start.timestamp(), end=end.timestamp()
         ):
-            scale, _ = table.modulation(service.name).at(np.array([at]))
-            if scale[0] > 0.5:
+            scales = (table.modulation(service.name).at(np.array([at]))[0][0] for table in tables)
+            if min(scales) > 0.5:
                 yield LogLine(datetime.fromtimestamp(at, UTC), service.name, service.host, level, text)
 
     def _scenario_logs(self, start: datetime, end: datetime) -> list[LogLine]:

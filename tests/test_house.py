@@ -48,7 +48,7 @@ def test_make_help_lists_every_target() -> None:
 def test_quick_commands_import_nothing_heavy(command: str) -> None:
     """`sre alerts` and `sre doctor` show something at once, so they load none of the large libraries."""
     program = (
-        "import sys, app.cli.main as m\n"
+        "import sys\nimport app.cli.commands as m\n"
         f"sys.argv = ['sre', '{command}', '--json']\n"
         "try: m.main()\n"
         "except SystemExit: pass\n"

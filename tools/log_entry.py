@@ -46,6 +46,7 @@ _RFC5424 = re.compile(r"^\s(?P<host>\S+) (?P<tag>\S+) \S+ \S+ ")
 _LOGFMT_NAME = re.compile(rf"\b(?:{'|'.join((*_SERVICE_KEYS, *_HOST_KEYS))})=\"?([\w./@-]+)")
 _COMPOSE = re.compile(r"^([\w./-]+)\s+\| ")
 _BARE_LEAD = re.compile(r"(?:<\d{1,3}>(?:\d ?)?)?(?:(?:time|ts|t|timestamp)=)?[\[(\"']?")
+_AFTER_TIME = re.compile(r"^[\])\"']?(?:\s*[-|](?=\s)|\|)?\s*")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -110,7 +111,7 @@ def text_of(line: Stamped, more: tuple[str, ...] = ()) -> str:
         first = _flat(redact_mapping(dict(line.fields)))
     else:
         at_start = _BARE_LEAD.fullmatch(line.lead)
-        first = line.rest.lstrip(" \"')]|-") if at_start else f"{line.lead}{line.when}{line.rest}"
+        first = _AFTER_TIME.sub("", line.rest) if at_start else f"{line.lead}{line.when}{line.rest}"
     text = redact("\n".join((_ANSI.sub("", first).strip(), *(_ANSI.sub("", each) for each in more))))
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
 

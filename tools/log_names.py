@@ -13,11 +13,13 @@ _DIRECTORIES = frozenset(
 """Directories that name nobody."""
 _FILES = frozenset(
     (
-        "log", "logs", "access", "error", "errors", "syslog", "messages", "kern", "auth", "daemon", "user", "debug", "stdout",
-        "stderr", "current", "out", "output", "system", "app", "main", "server", "all", "docker", "console", "journal", "",
+        "log", "logs", "access", "error", "errors", "debug", "stdout", "stderr", "current", "out", "output", "app", "main",
+        "server", "console", "",
     )
 )  # fmt: skip
-"""Files whose directory, or whose lines, say whose they are."""
+"""Files whose directory says whose they are."""
+_SHARED = frozenset(("syslog", "messages", "kern", "auth", "daemon", "user", "system", "all", "docker", "journal"))
+"""Files that many write to; their lines say who."""
 _ENDING = re.compile(
     r"(?:\.(?:gz|log|txt|jsonl?|out|err|old|\d{1,4})|[-_.]\d{8}|[-_.]\d{4}-\d{2}-\d{2}|-json)$", re.IGNORECASE
 )
@@ -48,8 +50,10 @@ def names_of(path: Path, pattern: str) -> PathNames:
         stem = shorter
     if _CONTAINER_ID.fullmatch(stem):
         stem = stem[:12]
-    service = stem if stem.lower() not in _FILES else None
-    return PathNames(path, service or (named[-1] if named else None), frozenset(filter(None, [service, *named])))
+    if stem.lower() in _SHARED:
+        return PathNames(path, None, frozenset(named))
+    service = stem if stem.lower() not in _FILES else named[-1] if named else None
+    return PathNames(path, service, frozenset(filter(None, [service, *named])))
 
 
 def plain_name(name: str) -> str:

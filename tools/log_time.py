@@ -16,6 +16,7 @@ _ZONE = r"(?:\s?(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2})(?![\d:]))?"
 _LOGFMT = r"\b(?:time|ts|t|timestamp)=\"?"
 _ISO_LEAD = r"(?:<\d{1,3}>\d? ?)?(?:[\w./-]{1,40} +\| ?)?(?:[\[(]?[A-Za-z]{1,10}[\])]?:? {1,6})?[\[(\"']?"
 """What may stand before an ISO time: a priority, a container's name, a level, a bracket. Elsewhere it is part of the message."""
+# In each, the first group is the first part of the time.
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -70,7 +71,7 @@ class LineClock:
             if match and moments:
                 if place:  # a file keeps to its format
                     self._patterns.insert(0, self._patterns.pop(place))
-                start, end = _start(match), match.end()
+                start, end = match.start(1), match.end()
                 return Stamped(*moments, lead=line[:start], when=line[start:end], rest=line[end:])
         return None
 
@@ -143,8 +144,3 @@ def _from_unix(value: float) -> tuple[datetime, datetime | None] | None:
         if 1e8 < value < limit:
             return datetime.fromtimestamp(value / unit, UTC), None
     return None
-
-
-def _start(match: re.Match[str]) -> int:
-    """Where the time begins: at the first of its parts."""
-    return min(match.start(part) for part in ("y", "mon", "mo", "d", "unix") if match.groupdict().get(part))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Window
@@ -30,6 +31,9 @@ MAX_CONTINUATION = 200
 DISORDER = timedelta(seconds=5)
 """Several writers of one file are this far out of order at most."""
 CHECK_EVERY = 512
+SURELY_BEYOND = 200
+"""So many entries in a row after the window are its end; a single one may be a line with a wrong time."""
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass
@@ -124,8 +128,8 @@ class WindowReader:
         elif first[1].at > self._window.end + slack or (last and last[1].at < self._window.start - slack):
             return
         else:
-            start = self._offset_before(raw, self._window.start - slack)[0]
-            stop = self._offset_before(raw, self._window.end + slack)[1]
+            start, _ = self._offsets_around(raw, self._window.start - slack, timeless="after")
+            _, stop = self._offsets_around(raw, self._window.end + slack, timeless="before")
             span = _Span(start, stop)
             if stop - start > self._max_bytes:
                 span = _Span(stop - self._max_bytes, stop, mid_line=True)
@@ -133,13 +137,20 @@ class WindowReader:
         raw.seek(span.start)
         yield from self._stream(raw, span, lambda _: True)
 
-    def _offset_before(self, raw: BinaryIO, moment: datetime) -> tuple[int, int]:
-        """(low, high): the line at `low` is older than `moment` or the file's first, and from `high` on none is."""
+    def _offsets_around(
+        self, raw: BinaryIO, moment: datetime, *, timeless: Literal["before", "after"]
+    ) -> tuple[int, int]:
+        """(low, high): what stands before `low` is older than `moment`, and from `high` on nothing is.
+
+        A long stretch without times is taken to lie before or after, whichever reads more.
+        """
         low, high = 0, self._size
         while high - low > HEAD and not self._stopped():
             middle = (low + high) // 2
             found = self._first_stamp(raw, middle, None)
-            if found is None or found[0] >= high or found[1].at >= moment:
+            if found is None and timeless == "before":
+                low = middle
+            elif found is None or found[0] >= high or found[1].at >= moment:
                 high = middle
             else:
                 low = found[0]
@@ -159,10 +170,10 @@ class WindowReader:
             place = 0 if offset == 0 else data.find(b"\n") + 1 or len(data)
             while place < len(data):
                 end = data.find(b"\n", place)
-                if end < 0 and offset + len(data) < self._size:
+                if end < 0 and offset + len(data) < self._size and size < MAX_PROBE:
                     break  # cut off: a longer read decides
                 line = data[place : end if end >= 0 else len(data)]
-                if stamped := self._clock.read(_decode(line)):
+                if stamped := self._clock.read(_decode(line[:MAX_LINE])):
                     found = (offset + place, stamped)
                     if not last:
                         return found
@@ -174,6 +185,7 @@ class WindowReader:
     def _stream(self, source: BinaryIO, span: _Span, wanted: Callable[[Stamped], bool]) -> Iterator[Entry]:
         current: Entry | None = None
         unseen = True
+        beyond = 0
         for count, raw_line in enumerate(self._lines(source, span)):
             if count % CHECK_EVERY == 0 and self._stopped():
                 self._gap("reading was stopped before the end of the window")
@@ -191,7 +203,8 @@ class WindowReader:
                 yield current
             at = self._resolve(stamped, current)
             current = Entry(stamped, at)
-            if span.ordered and at > self._window.end + timedelta(hours=2) + DISORDER:
+            beyond = beyond + 1 if at > self._window.end + timedelta(hours=2) + DISORDER else 0
+            if span.ordered and beyond > SURELY_BEYOND:
                 break
         if unseen and span.stop is None:
             self._gap("no time found; lines without a time cannot be placed")
@@ -257,4 +270,5 @@ def newest_entry(path: Path, zone: ZoneInfo) -> Stamped | None:
 
 
 def _decode(line: bytes) -> str:
-    return line.rstrip(b"\r").decode("utf-8", errors="replace")
+    text = line.rstrip(b"\r").decode("utf-8", errors="replace")
+    return _ESCAPES.sub("", text) if "\x1b" in text else text

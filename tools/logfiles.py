@@ -28,6 +28,8 @@ from tools.logs import LogLine, LogResult
 
 MAX_FILES = 500
 MAX_GAPS = 20
+_SYSTEM = frozenset(("kernel", "systemd", "CRON", "cron"))
+"""What these write is about the host."""
 T = TypeVar("T")
 
 
@@ -76,7 +78,7 @@ class LogFiles:
         zone: ZoneInfo,
         max_bytes_per_file: int = 16 * 1024 * 1024,
         max_lines: int = 2_000,
-        deadline_s: float = 8.0,
+        deadline_s: float = 5.0,
     ) -> None:
         self._globs = tuple(str(Path(pattern).expanduser()) for pattern in globs)
         self._zone = zone
@@ -210,7 +212,7 @@ def _haystack(entry: Entry) -> str:
 
 def _shown(match: _Match) -> LogLine:
     service, host, sure = own_names(match.entry.line)
-    own = service if sure or match.file.service is None else None
+    own = service if (sure or match.file.service is None) and service not in _SYSTEM else None
     entity = own or match.file.service or host or match.file.host
     return LogLine(
         at=match.at,

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import app.environment  # noqa: F401  first, before any library that it quiets
 
-from app.cli.main import main
+from app.cli.commands import main
 
 __all__ = ["main"]

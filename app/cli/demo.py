@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from scenarios.lab import LabReady
 
 ALERT_DEADLINE_S = 180.0
-SETTLE_S = 3.0
+SETTLE_S = 8.0
 """Alerts that follow from the same fault fire within seconds of the first."""
 
 
 def demo(
     *,
-    scenario: Annotated[str, typer.Option(help="What goes wrong: see sre lab scenarios.")] = "jellyfin-memory-leak",
+    scenario: Annotated[str, typer.Option(help="What goes wrong: see sre lab scenarios.")] = "dns-outage",
     port: Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="End after the explanation.")] = False,
 ) -> None:

@@ -67,6 +67,7 @@ def cause(brief: Brief) -> str:
     head = f"**Most likely cause: {brief.cause.entity} ({kind})**, confidence {brief.cause.confidence:.0%}."
     end = brief.chain[-1]
     lines = [head, f"{brief.cause.statement}{cite(end)}."]
+    lines += extent(brief)
     if len(brief.chain) > 1:
         way = " → ".join(
             f"{subject(f)} {f.signal.phrase} {quantity(f.signal, f.value)}{cite(f)}" for f in reversed(brief.chain)
@@ -75,6 +76,16 @@ def cause(brief: Brief) -> str:
     if brief.cause.alternatives:
         lines.append(f"Also out of the ordinary: {'; '.join(brief.cause.alternatives)}.")
     return "\n".join(lines)
+
+
+def extent(brief: Brief) -> list[str]:
+    """How many of a kind are down, for the state signals on the way: "2 of 2 resolvers down"."""
+    lines = []
+    for signal in dict.fromkeys(f.signal.name for f in brief.chain if f.signal.counted):
+        all_ = [f for f in brief.findings if f.signal.name == signal]
+        down = [f for f in all_ if f.breached]
+        lines.append(f"{len(down)} of {len(all_)} {all_[0].signal.counted} down: {listed([f.entity for f in down])}.")
+    return lines
 
 
 def logs(brief: Brief) -> str:

@@ -65,7 +65,8 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
 
     def scrape_errors(state: State) -> Floats:
         """One for every 15 seconds of absence."""
-        return np.floor(np.maximum(state.times - first - down(state), 0) / 15 + 1e-3)
+        missed: Floats = np.floor(np.maximum(state.times - first - down(state), 0) / 15 + 1e-3)
+        return missed
 
     sheet.add("adguard_scrape_errors_total", "counter", "The number of errors scraping a target", rows, scrape_errors)
     hosts = [model.homelab.services[name].host for name in names]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenarios.exporters.exposition import Family, Row, Sheet, Values, constant
+from scenarios.exporters.exposition import Family, Row, Sheet, Values, constant, scaled
 from scenarios.shapes import Floats
 from scenarios.state import Gauge, Model, State, each
 from scenarios.targets import HTTP_TIMEOUT_S, Target
@@ -113,18 +113,22 @@ def dns_families(model: Model, targets: Sequence[Target]) -> list[Family]:
         )
 
     _outcome(sheet, probe)
+
+    def succeeded(state: State) -> Floats:
+        return probe(state).success
+
     for name, text in (
         ("answer", "Returns number of entries in the answer resource record list"),
         ("additional", "Returns number of entries in the additional resource record list"),
         ("authority", "Returns number of entries in the authority resource record list"),
     ):
         wanted = 1.0 if name == "answer" else 0.0
-        sheet.each(f"probe_dns_{name}_rrs", "gauge", text, lambda state, wanted=wanted: probe(state).success * wanted)
+        sheet.each(f"probe_dns_{name}_rrs", "gauge", text, scaled(succeeded, wanted))
     sheet.each(
         "probe_dns_query_succeeded",
         "gauge",
         "Displays whether or not the query was executed successfully",
-        lambda state: probe(state).success,
+        succeeded,
     )
 
     phases = ("connect", "request", "resolve")

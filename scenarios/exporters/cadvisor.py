@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.baseline import MIB
+from scenarios.baseline import GIB, MIB
 from scenarios.exporters.exposition import Family, Labels, Row, Sheet, Values, constant, scaled, where_up, whole
-from scenarios.exporters.node import cores_of, memory_of
 from scenarios.shapes import Floats
 from scenarios.state import Counter, Gauge, Model, State, each
 from scenarios.targets import Target
@@ -23,8 +22,8 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     """A container's series vanish while it is stopped, and its counters start at 0 with it."""
     sheet = Sheet(model, targets)
     _containers(sheet)
-    cores = [cores_of(model.homelab, host) for host in sheet.entities]
-    memory = [memory_of(model.homelab, host) // 4096 * 4096 for host in sheet.entities]
+    cores = [model.homelab.machine(host).cores for host in sheet.entities]
+    memory = [model.homelab.machine(host).memory * GIB // 4096 * 4096 for host in sheet.entities]
     sheet.each("machine_cpu_cores", "gauge", "Number of logical CPU cores.", constant(cores))
     sheet.each("machine_memory_bytes", "gauge", "Amount of memory installed on the machine.", constant(memory))
     version = {

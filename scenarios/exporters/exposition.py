@@ -60,7 +60,9 @@ class Sheet:
         """One series on every target."""
         self.add(name, kind, text, [Row(number, labels or {}) for number in range(len(self.targets))], values)
 
-    def fixed(self, name: str, kind: MetricType, text: str, rows: Sequence[Row], numbers: Sequence[float]) -> None:
+    def fixed(
+        self, name: str, kind: MetricType, text: str, rows: Sequence[Row], numbers: Sequence[float] | Floats
+    ) -> None:
         """Values that never change."""
         self.add(name, kind, text, rows, constant(numbers))
 
@@ -72,22 +74,16 @@ class Sheet:
         """What every exporter tells about itself: `entities` are what restarts it, one per target."""
         count, model = len(self.targets), self.model
         draws = [model.draw(target.instance, target.job, "exporter") for target in self.targets]
-        started = np.array([model.started_first(entity) + 9 for entity in entities])
-        spent = np.array([0.004 + 0.006 * draw for draw in draws])
+        spent = np.array([0.004 + 0.006 * draw for draw in draws])[:, None]
 
-        def since_start(state: State) -> Floats:
-            return np.maximum(state.times - started[:, None], 0.0)
+        def cpu(state: State) -> Floats:
+            seconds: Floats = (state.times - state.last_start(entities)) * spent
+            return seconds
 
-        self.each(
-            "process_start_time_seconds",
-            "gauge",
-            "Start time of the process since unix epoch in seconds.",
-            constant(started),
-        )
-        self.each(
-            "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.",
-            lambda state: since_start(state) * spent[:, None],
-        )  # fmt: skip
+        text = "Start time of the process since unix epoch in seconds."
+        self.each("process_start_time_seconds", "gauge", text, lambda state: state.last_start(entities))
+        text = "Total user and system CPU time spent in seconds."
+        self.each("process_cpu_seconds_total", "counter", text, cpu)
         resident = [memory * (0.9 + 0.2 * draw) // 4096 * 4096 for draw in draws]
         self.each("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", constant(resident))
         self.each(

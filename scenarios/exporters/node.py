@@ -7,17 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from scenarios.baseline import GIB, READ_SIZE, WRITE_SIZE
-from scenarios.exporters.exposition import Family, Row, Sheet, Values, constant, picked, scaled, whole
+from scenarios.exporters.exposition import Family, Row, Sheet, Values, scaled, whole
 from scenarios.exporters.node_filesystem import filesystems
+from scenarios.exporters.node_identity import identity, units
+from scenarios.exporters.node_network import network, nfs
 from scenarios.shapes import Floats
 from scenarios.state import Counter, Gauge, Model, State, each, machines
 from scenarios.targets import Target
-from scenarios.topology import Homelab
 
 MODES = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
 BUSY_SHARES = {"irq": 0.004, "nice": 0.016, "softirq": 0.03, "system": 0.25, "user": 0.70}
-OFFLINE_MEMORY_SHARE = 0.985
-"""MemTotal of what the hypervisor gives; the kernel keeps the rest."""
 
 
 def families(model: Model, targets: Sequence[Target]) -> list[Family]:
@@ -27,28 +26,17 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     _memory(sheet)
     _disks(sheet)
     filesystems(sheet)
-    _network(sheet)
-    _nfs(sheet)
-    _units(sheet)
-    _identity(sheet)
+    network(sheet)
+    nfs(sheet)
+    units(sheet)
+    identity(sheet)
     sheet.process(sheet.entities, memory=22e6)
     return sheet.families
 
 
-def cores_of(homelab: Homelab, host: str) -> int:
-    machine = homelab.nodes.get(host) or homelab.guests.get(host) or homelab.devices[host]
-    return machine.cores
-
-
-def memory_of(homelab: Homelab, host: str) -> float:
-    """Bytes."""
-    machine = homelab.nodes.get(host) or homelab.guests.get(host) or homelab.devices[host]
-    return machine.memory * GIB
-
-
 def _processor(sheet: Sheet) -> None:
     model, hosts = sheet.model, sheet.entities
-    cores = np.array([cores_of(model.homelab, host) for host in hosts])
+    cores = np.array([model.homelab.machine(host).cores for host in hosts])
     groups = machines(model.homelab, hosts)
     busy = Counter(model, "cpu", groups, hosts)
     iowait = Counter(model, "iowait", each(hosts), hosts)
@@ -122,7 +110,7 @@ def _processor(sheet: Sheet) -> None:
 
 def _memory(sheet: Sheet) -> None:
     model, hosts = sheet.model, sheet.entities
-    total = np.array([memory_of(model.homelab, host) // 4096 * 4096 for host in hosts])[:, None]
+    total = np.array([model.homelab.machine(host).memory * GIB // 4096 * 4096 for host in hosts])[:, None]
     used = Gauge(model, "memory", machines(model.homelab, hosts))
 
     def share(of_available: float = 0.0, of_total: float = 0.0, of_used: float = 0.0) -> Values:
@@ -153,7 +141,7 @@ def _memory(sheet: Sheet) -> None:
     faults = Counter(model, "cpu", machines(model.homelab, hosts), hosts)
     for name, rate in {"pgfault": 3400.0, "pgmajfault": 0.4}.items():
         text = f"/proc/vmstat information field {name}."
-        sheet.each(f"node_vmstat_{name}", "untyped", text, lambda s, rate=rate: np.round(faults(s) * rate))
+        sheet.each(f"node_vmstat_{name}", "untyped", text, whole(scaled(faults, rate)))
 
 
 def _disks(sheet: Sheet) -> None:
@@ -198,152 +186,3 @@ def _disks(sheet: Sheet) -> None:
         ("io_time_seconds", "Total seconds spent doing I/Os.", Counter(model, "disk_busy", own, hosts)),
     ):
         sheet.add(f"node_disk_{name}_total", "counter", text, rows, values)
-
-
-def _network(sheet: Sheet) -> None:
-    model, hosts, homelab = sheet.model, sheet.entities, sheet.model.homelab
-    devices = ["vmbr0" if host in homelab.nodes else "eth0" for host in hosts]
-    rows = [Row(number, {"device": device}) for number, device in enumerate(devices)]
-    groups = machines(homelab, hosts)
-    for way, signal in (("receive", "net_rx"), ("transmit", "net_tx")):
-        moved = Counter(model, signal, groups, hosts)
-        for name, factor in (("bytes", 1.0), ("packets", 1 / 900)):
-            text = f"Network device statistic {way}_{name}."
-            sheet.add(f"node_network_{way}_{name}_total", "counter", text, rows, whole(scaled(moved, factor)))
-        for name in ("drop", "errs"):
-            text = f"Network device statistic {way}_{name}."
-            sheet.add(f"node_network_{way}_{name}_total", "counter", text, rows, constant([0.0] * len(rows)))
-    sheet.fixed("node_network_up", "gauge", "Value is 1 if operstate is 'up', 0 otherwise.", rows, [1.0] * len(rows))
-    speeds = [125e6 if homelab.host_of(host) in homelab.guests else 312.5e6 for host in hosts]
-    sheet.fixed("node_network_speed_bytes", "gauge", "Network device property: speed_bytes.", rows, speeds)
-    addresses = [
-        (homelab.nodes.get(host) or homelab.guests.get(host) or homelab.devices[host]).address for host in hosts
-    ]
-    labels = [
-        {"address": address, "device": device, "netmask": "24", "scope": "global"}
-        for address, device in zip(addresses, devices, strict=True)
-    ]
-    text = "node network address by device"
-    sheet.info("node_network_address_info", text, [Row(number, found) for number, found in enumerate(labels)])
-
-
-NFS_METHODS = {
-    "Access": 0.10,
-    "Close": 0.04,
-    "Commit": 0.03,
-    "Getattr": 0.30,
-    "Lookup": 0.09,
-    "Open": 0.04,
-    "Read": 0.29,
-    "Write": 0.11,
-}
-
-
-def _nfs(sheet: Sheet) -> None:
-    model = sheet.model
-    clients = [(number, host) for number, host in enumerate(sheet.entities) if model.has("nfs_ops", host)]
-    hosts = [host for _, host in clients]
-    calls = Counter(model, "nfs_ops", each(hosts), hosts)
-    again = Counter(model, "nfs_retransmissions", each(hosts), hosts)
-    plain = [Row(number, {}) for number, _ in clients]
-    sheet.add("node_nfs_rpcs_total", "counter", "Total number of RPCs performed.", plain, lambda s: np.floor(calls(s)))
-    text = "Number of RPC transmissions performed."
-    sheet.add("node_nfs_rpc_retransmissions_total", "counter", text, plain, lambda s: np.floor(again(s)))
-    by_method = [Row(number, {"method": method, "proto": "4"}) for number, _ in clients for method in NFS_METHODS]
-    shares = np.array(list(NFS_METHODS.values()) * len(clients))[:, None]
-    spread = picked(calls, [row for row in range(len(clients)) for _ in NFS_METHODS])
-    text = "Number of NFS procedures invoked."
-    sheet.add("node_nfs_requests_total", "counter", text, by_method, lambda s: np.floor(spread(s) * shares))
-    nas = [number for number, host in enumerate(sheet.entities) if host == model.homelab.nas]
-    served = Counter(model, "nfs_ops", [hosts for _ in nas], [sheet.entities[number] for number in nas])
-    served_rows = [Row(number, {"method": method, "proto": "4"}) for number in nas for method in NFS_METHODS]
-    served_shares = np.array(list(NFS_METHODS.values()) * len(nas))[:, None]
-    text = "Total number NFSd Requests by method and protocol."
-    everywhere = picked(served, [row for row in range(len(nas)) for _ in NFS_METHODS])
-    sheet.add(
-        "node_nfsd_requests_total", "counter", text, served_rows, lambda s: np.floor(everywhere(s) * served_shares)
-    )
-
-
-UNIT_STATES = ("activating", "active", "deactivating", "failed", "inactive")
-
-
-def _units(sheet: Sheet) -> None:
-    """The systemd units of services that are not containers, and the few that every machine has."""
-    model, homelab = sheet.model, sheet.model.homelab
-    units: list[tuple[int, str, str]] = []
-    for number, host in enumerate(sheet.entities):
-        units += [(number, service.unit, service.name) for service in homelab.services_on(host) if service.unit]
-        common = ["ssh.service", "chrony.service"]
-        guest = homelab.guests.get(host)
-        common += ["docker.service"] if guest and guest.docker else []
-        common += ["pveproxy.service", "pvestatd.service"] if host in homelab.nodes else []
-        common += ["nfs-server.service", "zfs-zed.service"] if host == homelab.nas else []
-        units += [(number, unit, host) for unit in common]
-    rows = [
-        Row(number, {"name": unit, "state": state, "type": "simple"})
-        for number, unit, _ in units
-        for state in UNIT_STATES
-    ]
-    up = Gauge(model, "up", each([entity for _, _, entity in units]))
-    active, failed = UNIT_STATES.index("active"), UNIT_STATES.index("failed")
-
-    def states(state: State) -> Floats:
-        runs = up(state) > 0.5
-        found = np.zeros((len(units), len(UNIT_STATES), len(state.times)))
-        found[:, active], found[:, failed] = runs, ~runs
-        return found.reshape(len(rows), -1)
-
-    sheet.add("node_systemd_unit_state", "gauge", "Systemd unit", rows, states)
-
-
-def _identity(sheet: Sheet) -> None:
-    homelab, hosts = sheet.model.homelab, sheet.entities
-    labels = []
-    for host in hosts:
-        release = (
-            "6.14.11-4-pve"
-            if host in homelab.nodes or (host in homelab.guests and homelab.guests[host].type == "lxc")
-            else "6.12.48+deb13-amd64"
-        )
-        version = "#1 SMP PREEMPT_DYNAMIC"
-        labels.append(
-            {
-                "domainname": "(none)",
-                "machine": "x86_64",
-                "nodename": host,
-                "release": release,
-                "sysname": "Linux",
-                "version": version,
-            }
-        )
-    text = "Labeled system information as provided by the uname system call."
-    sheet.info("node_uname_info", text, [Row(number, found) for number, found in enumerate(labels)])
-    build = {
-        "branch": "HEAD",
-        "goversion": "go1.24.9",
-        "revision": "654f19dee6a0c41de78a8d6d870e8c742cdb43b9",
-        "version": "1.9.1",
-    }
-    text = "A metric with a constant '1' value labeled by version, revision, branch, and goversion from which node_exporter was built."
-    sheet.info("node_exporter_build_info", text, [Row(number, build) for number in range(len(hosts))])
-    release = {
-        "id": "debian",
-        "name": "Debian GNU/Linux",
-        "pretty_name": "Debian GNU/Linux 13 (trixie)",
-        "version_id": "13",
-    }
-    sheet.info(
-        "node_os_info",
-        "A metric with a constant '1' value labeled by build_id, id, id_like, image_id, image_version, name, pretty_name, variant, variant_id, version, version_codename, version_id.",
-        [Row(number, release) for number in range(len(hosts))],
-    )
-    offset = Gauge(sheet.model, "clock_offset", each(hosts))
-    sheet.each("node_timex_offset_seconds", "gauge", "Time offset in between local system and reference clock.", offset)
-    sheet.each(
-        "node_timex_sync_status", "gauge", "Is clock synchronized to a reliable server (1 = yes, 0 = no).",
-        lambda state: (np.abs(offset(state)) < 0.5).astype(float),
-    )  # fmt: skip
-    sheet.each(
-        "node_timex_maxerror_seconds", "gauge", "Maximum error in seconds.", lambda state: np.abs(offset(state)) + 0.004
-    )

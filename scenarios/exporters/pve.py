@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scenarios.baseline import GIB
-from scenarios.exporters.exposition import Family, Row, Sheet, constant
-from scenarios.exporters.node import cores_of, memory_of
+from scenarios.exporters.exposition import Family, Row, Sheet, constant, whole
 from scenarios.shapes import Floats
 from scenarios.state import Counter, Gauge, Model, State, each, machines
 from scenarios.targets import Target
@@ -28,8 +27,8 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     rows = [Row(0, {"id": found}) for found in ids]
     up = Gauge(model, "up", each(names))
     groups = machines(homelab, names)
-    cores = np.array([cores_of(homelab, name) for name in names])[:, None]
-    memory = [memory_of(homelab, name) for name in names]
+    cores = np.array([homelab.machine(name).cores for name in names])[:, None]
+    memory = [homelab.machine(name).memory * GIB for name in names]
     text = "Node/VM/CT-Status is online/running"
     storage_rows = [Row(0, {"id": f"storage/{node}/{storage}"}) for node in homelab.nodes for storage in STORAGES]
     nodes_of_storage = [node for node in homelab.nodes for _ in STORAGES]
@@ -69,7 +68,7 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     ):
         guests = list(homelab.guests)
         moved = Counter(model, signal, machines(homelab, guests), guests)
-        sheet.add(metric, "gauge", text, rows[len(homelab.nodes) :], lambda s, moved=moved: np.floor(moved(s)))
+        sheet.add(metric, "gauge", text, rows[len(homelab.nodes) :], whole(moved))
 
     def uptime(state: State) -> Floats:
         return np.where(up(state) > 0.5, np.floor(state.times - state.last_start(names)), 0.0)

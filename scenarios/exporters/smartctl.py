@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.exporters.exposition import Family, Row, Sheet, constant
+from scenarios.exporters.exposition import Family, Row, Sheet, Values, constant, picked
 from scenarios.shapes import Floats
 from scenarios.state import Gauge, Model, State, each
 from scenarios.targets import Target
 from scenarios.topology import Disk
 
-SectorsAt = Callable[[State], Floats]
+SECTOR_ATTRIBUTES = {"5": "Reallocated_Sector_Ct", "197": "Current_Pending_Sector", "198": "Offline_Uncorrectable"}
 
 
 def families(model: Model, targets: Sequence[Target]) -> list[Family]:
@@ -88,24 +88,19 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     return sheet.families
 
 
-def _attributes(sheet: Sheet, disks: Sequence[tuple[int, str, Disk, bool]], sectors: SectorsAt) -> None:
+def _attributes(sheet: Sheet, disks: Sequence[tuple[int, str, Disk, bool]], sectors: Values) -> None:
     """ATA attributes of SATA disks, the health log of NVMe ones."""
     nvme = [place for place, (_, _, disk, _) in enumerate(disks) if disk.device.startswith("nvme")]
     sata = [place for place in range(len(disks)) if place not in nvme]
-    for name, number in (
-        ("Reallocated_Sector_Ct", "5"),
-        ("Current_Pending_Sector", "197"),
-        ("Offline_Uncorrectable", "198"),
-    ):
-        labels = {
-            "attribute_flags_long": "prefailure,updated_online",
-            "attribute_flags_short": "PO--CK",
-            "attribute_id": number,
-            "attribute_name": name,
-            "attribute_value_type": "raw",
-        }
-        rows = [Row(disks[place][0], {"device": disks[place][2].device, **labels}) for place in sata]
-        sheet.add("smartctl_device_attribute", "gauge", "Device attributes", rows, lambda state: sectors(state)[sata])
+    flags = {"attribute_flags_long": "prefailure,updated_online", "attribute_flags_short": "PO--CK"}
+    kinds = [{**flags, "attribute_id": number, "attribute_name": name} for number, name in SECTOR_ATTRIBUTES.items()]
+    rows = [
+        Row(disks[place][0], {"device": disks[place][2].device, **kind, "attribute_value_type": "raw"})
+        for place in sata
+        for kind in kinds
+    ]
+    spread = picked(sectors, [place for place in sata for _ in kinds])
+    sheet.add("smartctl_device_attribute", "gauge", "Device attributes", rows, spread)
     rows = [Row(disks[place][0], {"device": disks[place][2].device}) for place in nvme]
     wear = [round(2 + 14 * sheet.model.draw(disks[place][1], "wear")) for place in nvme]
     sheet.fixed("smartctl_device_percentage_used", "counter", "Device write percentage used", rows, wear)
@@ -117,9 +112,7 @@ def _attributes(sheet: Sheet, disks: Sequence[tuple[int, str, Disk, bool]], sect
         [100.0] * len(rows),
     )
     sheet.fixed("smartctl_device_critical_warning", "counter", "device critical warning", rows, [0.0] * len(rows))
-    sheet.add(
-        "smartctl_device_media_errors", "counter", "Device media errors", rows, lambda state: sectors(state)[nvme]
-    )
+    sheet.add("smartctl_device_media_errors", "counter", "Device media errors", rows, picked(sectors, nvme))
 
 
 def _info(disk: Disk, host: str) -> dict[str, str]:

@@ -30,7 +30,8 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
 
     def requests(state: State) -> Floats:
         answered = np.concatenate([good(state)[:, None] * shares, bad(state)[:, None]], axis=1)
-        return np.floor(answered.reshape(len(rows), -1))
+        counts: Floats = np.floor(answered.reshape(len(rows), -1))
+        return counts
 
     text = "How many HTTP requests processed on a service, partitioned by status code, protocol, and method."
     sheet.add("traefik_service_requests_total", "counter", text, rows, requests)
@@ -89,7 +90,7 @@ def _durations(sheet: Sheet, services: Sequence[str], proxy: str) -> None:
     share = GOOD_ANSWERS["200", "GET"]
 
     def values(state: State) -> Floats:
-        """services × (buckets, +Inf, sum, count), the counts whole."""
+        """Services × (buckets, +Inf, sum, count), the counts whole."""
         found = histogram(state) * share
         counts = np.floor(found)
         counts[:, -2] = found[:, -2]

@@ -22,7 +22,9 @@ UTC_ZONE = ZoneInfo("UTC")
 def a_question(alert, **changes) -> Question:
     at = alert.starts_at + timedelta(minutes=10)
     window = Window(start=at - timedelta(hours=1), end=at)
-    return replace(Question("Why?", "explain_alert", at, window, subjects=("media",), alert_names=(alert.name,)), **changes)
+    return replace(
+        Question("Why?", "explain_alert", at, window, subjects=("media",), alert_names=(alert.name,)), **changes
+    )
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def brief(homelab, finding, memory_alert) -> Brief:
     chain = explain_symptom(host, [host, leak], homelab, load_domain())
     evidence = (
         Evidence(id="E1", source="alertmanager", title="alert HostHighMemory", summary=f"x {memory_alert.summary}"),
-        Evidence(id="E2", source="prometheus", title="media: memory in use", summary="…", link="http://prometheus/graph"),
+        Evidence(
+            id="E2", source="prometheus", title="media: memory in use", summary="…", link="http://prometheus/graph"
+        ),
         Evidence(id="E3", source="prometheus", title="jellyfin: memory in use", summary="…"),
     )
     passage = Passage(
@@ -98,7 +102,12 @@ def test_an_empty_brief_is_answered_for_every_intent(intent, memory_alert) -> No
 
 
 def test_an_unknown_name_is_named_with_what_may_be_meant(brief) -> None:
-    question = replace(brief.question, intent="metric_question", subjects=(), unknown=(Unknown(name="jellyfish", suggestions=("jellyfin",)),))
+    question = replace(
+        brief.question,
+        intent="metric_question",
+        subjects=(),
+        unknown=(Unknown(name="jellyfish", suggestions=("jellyfin",)),),
+    )
     text = explain(replace(brief, question=question)).answer
     assert "no such host or service as “jellyfish”" in text
     assert "did you mean jellyfin?" in text

@@ -48,7 +48,7 @@ FORMATS = {
     "rfc 5424": ("<30>1 2025-11-22T03:10:01.003Z media su 12 ID47 - hi", "info", "media su 12 ID47 - hi"),
     "common log format": ('10.0.0.1 - - [22/Nov/2025:03:10:01 +0000] "GET / HTTP/1.1" 502 12', "error", None),
     "common log format, fine": ('10.0.0.1 - - [22/Nov/2025:04:10:01 +0100] "GET /error HTTP/1.1" 200 12', "info", None),
-    "apache error": ("[Sat Nov 22 04:10:01.123456 2025] [core:warn] [pid 1] x", "unknown", None),
+    "apache error": ("[Sat Nov 22 04:10:01.123456 2025] [core:warn] [pid 1] x", "warning", None),
     "redis": ("1:M 22 Nov 2025 04:10:01.123 * Ready", "unknown", None),
     "klog": ("E1122 04:10:01.123456       1 main.go:12] boom", "error", None),
     "serilog": ("[2025-11-22 04:10:01.123 +01:00] [ERR] [12] boom", "error", "[ERR] [12] boom"),
@@ -244,12 +244,12 @@ async def test_lines_carry_their_entity(homelab):
     assert by_text["WARN slow"] == "sonarr"
     assert by_text["stopped"] == "vaultwarden"
     assert by_text["from immich-server container=immich-server"] == "immich-server"
-    assert by_text["db postgres[12]: FATAL: no more connections"] == "db"
+    assert by_text["db postgres[12]: FATAL: no more connections"] == "postgres"
 
 
 async def test_levels_and_contents_narrow(homelab):
     errors = await homelab.query(AROUND, levels=["error"])
-    assert {line.entity for line in errors.lines} == {"jellyfin", "db", "vaultwarden"}
+    assert {line.entity for line in errors.lines} == {"jellyfin", "postgres", "vaultwarden"}
     assert (await homelab.query(AROUND, levels=["error", "WARNING"])).available == 4
     assert [line.entity for line in (await homelab.query(AROUND, contains="TRANSCODING")).lines] == ["jellyfin"]
     assert (await homelab.query(AROUND, contains="from immich")).available == 1
@@ -295,7 +295,7 @@ async def test_rotated_and_gzipped_files_are_read(tmp_path):
 
 
 async def test_a_gzipped_file_is_bounded_and_says_so(tmp_path):
-    text = "".join(f"{iso(AT - 20 * MINUTES + timedelta(milliseconds=n))} line {n}\n" for n in range(100_000))
+    text = "".join(f"{iso(AT - 20 * MINUTES + timedelta(milliseconds=n))} line {n}\n" for n in range(60_000))
     put(tmp_path, "a.log.gz", gzip.compress(text.encode()))
     result = await logs(tmp_path, max_bytes_per_file=1_000_000).query(AROUND)
     assert result.bytes_read < 1_300_000
@@ -392,7 +392,7 @@ async def test_what_cannot_be_read_is_a_gap_and_the_rest_is_read(tmp_path):
     os.mkfifo(tmp_path / "fifo.log")
     put(tmp_path, "binary.log", b"\x7fELF\0\0\0" * 1000)
     put(tmp_path, "squeezed.log", b"\x28\xb5\x2f\xfd" + b"x" * 100)
-    put(tmp_path, "broken.log", gzip.compress(b"x" * 10_000)[:60])
+    put(tmp_path, "broken.log", gzip.compress(os.urandom(10_000))[:5_000])
     put(tmp_path, "timeless.log", "no time here\n" * 10_000)
     put(tmp_path, "empty.log", "")
     result = await logs(tmp_path, "*.log").query(AROUND)
@@ -401,7 +401,7 @@ async def test_what_cannot_be_read_is_a_gap_and_the_rest_is_read(tmp_path):
     assert set(said) == {
         f"{n}.log" for n in ("directory", "dangling", "fifo", "binary", "squeezed", "broken", "timeless")
     }
-    assert "not a regular file" in said["directory.log"]
+    assert "Is a directory" in said["directory.log"]
     assert "No such file" in said["dangling.log"]
     assert "not a regular file" in said["fifo.log"]
     assert "not text" in said["binary.log"]
