@@ -97,20 +97,24 @@ def find_symptom(entities: Sequence[str], signals: Sequence[str], findings: Sequ
     return None
 
 
-def explain_widest(findings: Sequence[Finding], inventory: Inventory, domain: Domain) -> list[list[Step]]:
-    """Every abnormal finding explained; the chains whose end explains most come first, one chain for each end."""
+def explain_all(
+    symptoms: Iterable[Finding], findings: Sequence[Finding], inventory: Inventory, domain: Domain
+) -> list[list[Step]]:
+    """Every symptom explained, one chain (the longest) for each place where chains end, the end that explains most first."""
     by_end: dict[str, list[list[Step]]] = {}
-    for finding in findings:
-        if finding.abnormal and not finding.chronic and (finding.breached or finding.severity >= 2):
-            chain = explain_symptom(finding, findings, inventory, domain)
-            by_end.setdefault(chain[-1].finding.entity, []).append(chain)
+    for symptom in symptoms:
+        chain = explain_symptom(symptom, findings, inventory, domain)
+        by_end.setdefault(chain[-1].finding.entity, []).append(chain)
 
     def reach(chains: list[list[Step]]) -> tuple[int, float]:
-        symptoms = {(chain[0].finding.entity) for chain in chains}
-        return len(symptoms), max(_weight(step) for chain in chains for step in chain[-1:])
+        return len({chain[0].finding.entity for chain in chains}), max(_weight(chain[-1]) for chain in chains)
 
-    ends = sorted(by_end.values(), key=reach, reverse=True)
-    return [max(chains, key=len) for chains in ends]
+    return [max(chains, key=len) for chains in sorted(by_end.values(), key=reach, reverse=True)]
+
+
+def all_symptoms(findings: Sequence[Finding]) -> list[Finding]:
+    """Everything that is newly out of the ordinary."""
+    return [f for f in findings if f.abnormal and not f.chronic and (f.breached or f.severity >= 2)]
 
 
 def affected_by(end: Finding, findings: Sequence[Finding], inventory: Inventory) -> tuple[str, ...]:
@@ -138,7 +142,7 @@ def conclude(chain: Sequence[Step], affected: Sequence[str], others: Sequence[li
         siblings = "services" if chain[-1].rule and chain[-1].rule.where == "services" else "guests"
         statement += f"; it accounts for {percent(share)} of the rise among the {siblings} there"
     if affected:
-        statement += f"; affected downstream: {listed(list(affected))}"
+        statement += f"; out of the ordinary behind it: {listed(list(affected), limit=3)}"
     return Cause(
         statement=statement,
         entity=end.entity,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from core.vocabulary import Alert, Evidence, Window
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import Brief, Finding, Gaps, Question
-from pipeline.cause import Step, affected_by, conclude, explain_symptom, explain_widest, find_symptom, related
+from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_symptom, related
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
@@ -21,7 +21,7 @@ from pipeline.wording import ago, moment
 from tools.inventory import Inventory
 
 NO_SIGNALS: frozenset[str] = frozenset(
-    {"runbook_lookup", "playbook_lookup", "out_of_scope", "self_status", "report", "follow_up"}
+    {"runbook_lookup", "playbook_lookup", "out_of_scope", "log_question", "self_status", "report", "follow_up"}
 )
 BROAD = ("status", "clarify", "alert_summary", "rca_draft")
 EVIDENCE_WINDOW = timedelta(hours=1)
@@ -142,22 +142,27 @@ class Gatherer:
         item = await measure_rule(self._sources.prometheus, alert, brief.question.at, window, gaps)
         return brief.with_evidence(item)[0] if item else brief
 
-    def _chain(self, brief: Brief, alerts: Sequence[Alert], signals: list[str]) -> tuple[list[Step], list[list[Step]]]:
-        question, inventory, findings = brief.question, brief.inventory, brief.findings
-        entities = [e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e]
-        if question.subjects:
-            own = [*question.subjects]
-            own += [name for subject in question.subjects for name in related(inventory, subject, "services")]
-            entities = [*own, *entities]
-        if question.subjects or len(set(entities)) == 1:
-            symptom = find_symptom(list(dict.fromkeys(entities)), signals, findings)
-            if symptom is None:
-                return [], []
-            return explain_symptom(symptom, findings, inventory, self._domain), []
-        if question.intent == "metric_question" or question.unknown:
-            return [], []
-        chains = explain_widest(findings, inventory, self._domain)
+    def _chain(
+        self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[str]
+    ) -> tuple[list[Step], list[list[Step]]]:
+        """The chain that answers the question, and the other ones."""
+        symptoms = self._symptoms(brief, alerts, signals)
+        chains = explain_all(symptoms, brief.findings, brief.inventory, self._domain)
         return (chains[0], chains[1:]) if chains else ([], [])
+
+    def _symptoms(self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[str]) -> list[Finding]:
+        """Of named subjects the first that is not well; of named alerts one each; of a broad question everything abnormal."""
+        question, inventory, findings = brief.question, brief.inventory, brief.findings
+        alerting = list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
+        if question.subjects:
+            services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
+            first = find_symptom([*question.subjects, *services, *alerting], signals, findings)
+            return [first] if first else []
+        if question.alert_names or len(alerting) == 1:
+            return [s for entity in alerting for s in [find_symptom([entity], signals, findings)] if s]
+        if question.intent == "metric_question" or question.unknown:
+            return []
+        return all_symptoms(findings)
 
 
 def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inventory) -> list[Finding]:

@@ -36,7 +36,7 @@ def quantity(signal: Signal, value: float) -> str:
 
 
 def percent(ratio: float) -> str:
-    return f"{ratio * 100:.1f} %" if 0.001 <= abs(ratio) < 0.9995 else f"{ratio * 100:.0f} %"
+    return f"{ratio * 100:.1f}".removesuffix(".0") + " %"
 
 
 def size(value: float) -> str:

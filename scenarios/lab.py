@@ -108,6 +108,10 @@ class Lab:
             time.sleep(_WATCH_INTERVAL_S)
         raise LabError(f"alert {name} has not fired within {deadline_s:.0f} s")
 
+    def pids(self) -> dict[str, int]:
+        """The running processes by name: exporter, alertmanager, prometheus."""
+        return self._processes.pids()
+
     def stop(self) -> None:
         """End every process. May be called more than once."""
         self._processes.stop()

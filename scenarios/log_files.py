@@ -32,9 +32,10 @@ def glob_of(directory: Path) -> str:
 class LogFiles:
     """Appends what the world logs, stretch after stretch in time order."""
 
-    def __init__(self, world: World, directory: Path) -> None:
+    def __init__(self, world: World, directory: Path, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self._world = world
         self._directory = directory
+        self._max_file_bytes = max_file_bytes
 
     def write(self, start: datetime, end: datetime) -> int:
         """Append the lines of [start, end) and return how many."""
@@ -44,8 +45,16 @@ class LogFiles:
             fresh[self._directory / line.host / f"{line.entity}.log"].append(_format(line))
             count += 1
         for path, lines in fresh.items():
-            _append(path, "".join(lines))
+            self._append(path, "".join(lines))
         return count
+
+    def _append(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as out:
+            out.write(text)
+            size = out.tell()
+        if size > self._max_file_bytes:
+            os.replace(path, path.with_name(path.name + ".1"))  # noqa: PTH105 - atomic
 
 
 def command(world: Path, logs: Path, start: datetime, end: datetime) -> list[str | Path]:
@@ -57,15 +66,6 @@ def command(world: Path, logs: Path, start: datetime, end: datetime) -> list[str
 def _format(line: LogLine) -> str:
     moment = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{moment} {line.level.upper()} {line.line}\n"
-
-
-def _append(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as out:
-        out.write(text)
-        size = out.tell()
-    if size > MAX_FILE_BYTES:
-        os.replace(path, path.with_name(path.name + ".1"))  # noqa: PTH105 - atomic
 
 
 def main() -> None:

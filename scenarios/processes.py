@@ -53,8 +53,9 @@ class Processes:
         self._children: list[Child] = []
         self._keeper: subprocess.Popen[bytes] | None = None
 
-    def __len__(self) -> int:
-        return len(self._children)
+    def pids(self) -> dict[str, int]:
+        """The running children by name."""
+        return {child.name: child.process.pid for child in self._children}
 
     def start(self, name: str, command: Sequence[str | Path], *, port: int | None = None) -> Child:
         """Start a process; raises LabError when it cannot be executed."""

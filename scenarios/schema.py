@@ -137,16 +137,26 @@ def load_scenario(name_or_path: str, homelab: Homelab | None = None) -> Scenario
     raise InvalidInput(f"{path}: {_written(place)}: {message} (line {_line(root, place)})")
 
 
+PLAIN_WORDS = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a mapping of fields",
+    "missing": "is missing",
+    "invalid_key": "a field name must be text (YAML reads on, off, yes, no and dates as something else; quote them)",
+}
+
+
 def _explain(error: ValidationError) -> tuple[Place, str]:
     """The first mistake in pydantic's list, an unknown field with the names that exist."""
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    message = first["msg"].removeprefix("Value error, ")
+    message = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "extra_forbidden":
         models: dict[str | int, type[BaseModel]] = {
             "fault": Fault, "changes": ScenarioChange, "logs": ScenarioLog, "expect": Expect,
         }  # fmt: skip
         model = models.get(first["loc"][0], Scenario) if len(first["loc"]) > 1 else Scenario
         message = f"unknown field; there are {', '.join(model.model_fields)}"
+    if first["type"] == "invalid_key":
+        return (*first["loc"][:-1], str(first["input"])), message
     return first["loc"], message
 
 

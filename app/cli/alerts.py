@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from core.vocabulary import Alert
 
 
+WIDE = 200
+"""Columns when the output goes to a file or a pipe."""
+
+
 def alerts(*, as_json: Annotated[bool, typer.Option("--json", help="Print the alerts as JSON.")] = False) -> None:
     """Show what fires now: severity, name, host or service, since when."""
     from core.settings import load_settings
@@ -43,7 +47,7 @@ def alerts(*, as_json: Annotated[bool, typer.Option("--json", help="Print the al
 
 def _table(found: Sequence[Alert]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from core.clock import now
@@ -53,9 +57,10 @@ def _table(found: Sequence[Alert]) -> None:
     if not found:
         print("No alert is firing.")
         return
-    table = Table("severity", "alert", "where", "state", "since", "summary")
+    table = Table("severity", Column("alert", no_wrap=True), Column("where", no_wrap=True), "state", "since", "summary")
     for alert in sorted(found, key=lambda a: (severity_rank(a), a.name, a.starts_at)):
         where = alert.labels.get("service") or alert.labels.get("name") or alert.labels.get("instance", "")
         row = (alert.severity, alert.name, where, alert.state, ago(alert.starts_at, now()), alert.summary)
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    console.print(table, width=console.width if console.is_terminal else WIDE)

@@ -12,7 +12,7 @@ from core.vocabulary import Answer
 def show(answer: Answer, console: Console | None = None) -> None:
     """Print the answer; sources' text is data, so no markup of theirs is interpreted beyond Markdown."""
     console = console or Console()
-    console.print(Markdown(answer.answer))
+    console.print(Markdown(answer.answer, hyperlinks=console.is_terminal))
     for gap in answer.gaps:
         console.print(Text(f"! not seen: {gap}", style="yellow"))
     latency = answer.usage.latency_s

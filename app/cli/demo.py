@@ -86,10 +86,7 @@ def _explain(settings: Settings, alert: Alert) -> None:
     from app.cli.answer import show
     from app.wiring import build_assistant
 
-    where = (
-        alert.labels.get("service") or alert.labels.get("name") or alert.labels.get("instance", "").partition(":")[0]
-    )
-    question = f"Why is {alert.name} firing on {where}?"
+    question = f"Why is {alert.name} firing?"
     say(f"\n$ sre ask {question!r}\n")
     show(asyncio.run(build_assistant(settings).ask(question)))
 

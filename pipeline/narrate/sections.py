@@ -11,6 +11,7 @@ from pipeline.wording import ago, compared, duration, listed, moment, quantity, 
 
 SLOWEST_FILL_PER_HOUR = 0.0005
 """A disk that fills slower than this, 5 % in 100 hours, is not called filling."""
+MOST_NAMED = 4
 SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
 
 
@@ -84,7 +85,8 @@ def extent(brief: Brief) -> list[str]:
     for signal in dict.fromkeys(f.signal.name for f in brief.chain if f.signal.counted):
         all_ = [f for f in brief.findings if f.signal.name == signal]
         down = [f for f in all_ if f.breached]
-        lines.append(f"{len(down)} of {len(all_)} {all_[0].signal.counted} down: {listed([f.entity for f in down])}.")
+        names = f" ({listed([f.entity for f in down])})" if len(down) <= MOST_NAMED else ""
+        lines.append(f"{len(down)} of {len(all_)} {all_[0].signal.counted} down{names}.")
     return lines
 
 
@@ -113,7 +115,7 @@ def to_do(brief: Brief, actions: Sequence[Action]) -> str:
 
 
 def links(brief: Brief) -> str:
-    found = [f"[{item.title}]({item.link})" for item in brief.evidence if item.link]
+    found = list(dict.fromkeys(f"[{item.title}]({item.link})" for item in brief.evidence if item.link))
     return f"**Open in the source**: {' · '.join(found[:5])}" if found else ""
 
 

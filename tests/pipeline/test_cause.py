@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.cause import affected_by, conclude, explain_symptom, explain_widest, find_symptom
+from pipeline.cause import affected_by, all_symptoms, conclude, explain_all, explain_symptom, find_symptom
 from pipeline.signals import load_domain
 
 DOMAIN = load_domain()
@@ -47,7 +47,8 @@ def test_a_failing_resolver_explains_everything_that_fails_behind_it(homelab, fi
     dns = finding("dns", "adguard", 0, 1)
     probes = [finding("probe", name, 0, 1) for name in ("jellyfin", "tdarr", "minecraft")]
     slow = finding("container_cpu", "tdarr", 1.6, 0.1)
-    chains = explain_widest([*probes, dns, slow], homelab, DOMAIN)
+    findings = [*probes, dns, slow]
+    chains = explain_all(all_symptoms(findings), findings, homelab, DOMAIN)
     assert names(chains[0])[-1] == ("dns", "adguard")
     assert affected_by(dns, probes, homelab) == ("jellyfin", "tdarr", "minecraft")
 

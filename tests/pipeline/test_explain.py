@@ -63,7 +63,7 @@ def test_an_alert_is_explained_with_values_normal_cause_and_steps(brief) -> None
     answer = explain(brief)
     text = answer.answer
     assert "**HostHighMemory** on **media** (warning) is firing since 03:00:00 UTC, 10 min ago" in text
-    assert "96.3 % (at this time: 41.0 % yesterday, 41.0 % last week)" in text
+    assert "96.3 % (at this time: 41 % yesterday, 41 % last week)" in text
     assert "9.0 GiB" in text
     assert "it began to move at 02:55:00 UTC, 15 min ago" in text
     assert "Most likely cause: jellyfin (memory leak)" in text

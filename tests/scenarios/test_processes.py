@@ -43,7 +43,7 @@ def test_a_child_is_ready_when_it_answers_and_gone_after_stop(processes: Process
     processes.check()
     processes.stop()
     assert child.process.returncode is not None
-    assert len(processes) == 0
+    assert processes.pids() == {}
 
 
 def test_a_child_that_ends_early_is_reported_with_its_last_words(processes: Processes) -> None:

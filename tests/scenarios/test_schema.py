@@ -60,6 +60,8 @@ def test_a_file_of_ones_own_is_read(tmp_path):
         (("  entity: immich-server\n  at", "  entity: imich\n  at"), "fault.entity", 5, "no entity named 'imich'"),
         (("kind: memory_leak\n", "kind: gremlins\n"), "fault.kind", 4, "there are cpu_hog, memory_leak"),
         (("kind: memory_leak\n", "kind: nfs_stall\n"), "fault.entity", 5, "immich-server is a service; nfs_stall suits only: nas"),
+        (("summary: Something", "on: true\nsummary: Something"), "True", 1, "a field name must be text"),
+        (("  - id: C1", "  - 7\n  - id: C1"), "changes[0]", 8, "expected a mapping of fields"),
         (('at: "+10m"', "at: 10 minutes"), "fault.at", 6, "write it like +20m"),
         (('at: "+10m"', 'at: "-10m"'), "fault.at", 6, "lies before the start"),
         (('at: "+10m"', 'at: "+10m"\n  magnitude: 3'), "fault.magnitude", 7, "outside 0.5 to 0.98"),
