@@ -93,6 +93,16 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """The entities that were measured for one signal, worst first; the first `shown` of `rows` are told."""
+
+    title: str
+    rows: tuple[Finding, ...]
+    shown: int
+    evidence_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Brief:
     """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it."""
 
@@ -103,12 +113,17 @@ class Brief:
     history: tuple[Alert, ...] = ()
     findings: tuple[Finding, ...] = ()
     chain: tuple[Finding, ...] = ()
+    rankings: tuple[Ranking, ...] = ()
     affected: tuple[str, ...] = ()
     cause: Cause | None = None
     evidence: tuple[Evidence, ...] = ()
     passages: tuple[Passage, ...] = ()
     changes: tuple[AnsweredChange, ...] = ()
     gaps: tuple[str, ...] = ()
+
+    def number_of(self, title: str) -> str:
+        """The citation of the first evidence item with that title, with a space before it; empty when there is none."""
+        return next((f" [{item.id}]" for item in self.evidence if item.title == title), "")
 
     def with_evidence(self, item: Evidence) -> tuple[Brief, str]:
         """The brief with one more numbered item, and the number it got."""

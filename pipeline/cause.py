@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.vocabulary import Cause, CauseKind
 from pipeline.brief import Finding
 from pipeline.signals import Domain, Explanation, Where
-from pipeline.wording import listed, percent, quantity, subject
+from pipeline.wording import cite, listed, percent, quantity, subject
 from tools.inventory import Inventory
 
 MAX_STEPS = 5
@@ -131,14 +131,14 @@ def kind_of(chain: Sequence[Step]) -> CauseKind:
     return ruled[-1] if ruled else chain[-1].finding.signal.cause
 
 
-def conclude(chain: Sequence[Step], affected: Sequence[str], others: Sequence[list[Step]] = ()) -> Cause:
+def conclude(chain: Sequence[Step], affected: Sequence[str], alternatives: Sequence[Finding] = ()) -> Cause:
     """The cause in words, with a confidence that code decides from how clear the chain is."""
     end = chain[-1].finding
-    share = next((step.share for step in reversed(chain) if step.share is not None), None)
+    share = chain[-1].share
     statement = f"{subject(end)}: {end.signal.phrase} is {quantity(end.signal, end.value)}"
     if end.normal is not None and not end.signal.is_state:
         statement += f", normally {quantity(end.signal, end.normal)}"
-    if share is not None and chain[-1].share is not None:
+    if share is not None:
         siblings = "services" if chain[-1].rule and chain[-1].rule.where == "services" else "guests"
         statement += f"; it accounts for {percent(share)} of the rise among the {siblings} there"
     if affected:
@@ -147,21 +147,21 @@ def conclude(chain: Sequence[Step], affected: Sequence[str], others: Sequence[li
         statement=statement,
         entity=end.entity,
         kind=kind_of(chain),
-        confidence=_confidence(chain, affected, others),
+        confidence=_confidence(chain, affected, alternatives),
         alternatives=tuple(
-            f"{subject(other[-1].finding)}: {other[-1].finding.signal.phrase} is "
-            f"{quantity(other[-1].finding.signal, other[-1].finding.value)}"
-            for other in others[:3]
+            f"{subject(other)}: {other.signal.phrase} is {quantity(other.signal, other.value)}{cite(other)}"
+            for other in alternatives
         ),
     )
 
 
-def _confidence(chain: Sequence[Step], affected: Sequence[str], others: Sequence[list[Step]]) -> float:
+def _confidence(chain: Sequence[Step], affected: Sequence[str], alternatives: Sequence[Finding]) -> float:
+    """Higher for a value that is bad on its own, a chain that leads somewhere, one clear culprit and many affected."""
     end = chain[-1].finding
     score = 0.45
     score += 0.15 if end.breached or end.severity >= 4 else 0.0
     score += 0.15 if len(chain) > 1 else 0.0
     score += 0.10 if any((step.share or 0) >= 0.7 for step in chain) else 0.0
     score += 0.10 if len(affected) >= 3 else 0.0
-    score -= 0.05 * min(3, len(others))
+    score -= 0.05 * len(alternatives)
     return round(min(0.95, max(0.1, score)), 2)

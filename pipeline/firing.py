@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from core.redact import redact_mapping
 from core.vocabulary import Alert, Window
 from pipeline.brief import Gaps
 from pipeline.sources import Sources, guarded
@@ -20,9 +21,9 @@ async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Ga
     if now - at < PRESENT and sources.alert_sources:
         lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
         if any(found is not None for found in lists):
-            return tuple(merge_alerts([found for found in lists if found is not None]))
+            return _redacted(merge_alerts([found for found in lists if found is not None]))
     if sources.prometheus is not None:
-        return tuple(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
+        return _redacted(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
     if sources.grafana is not None:
         day = Window(start=at - timedelta(days=1), end=at)
         return tuple(a for a in await alert_history(sources, day, gaps) if a.ends_at is None or a.ends_at >= at)
@@ -44,4 +45,14 @@ async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[A
         lists.append(listed_there.items)
         if listed_there.gap:
             gaps.add(listed_there.gap)
-    return tuple(sorted(merge_alerts(lists), key=lambda alert: alert.starts_at))
+    return _redacted(sorted(merge_alerts(lists), key=lambda alert: alert.starts_at))
+
+
+def _redacted(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
+    """Labels and annotations are written by people and rules: whatever looks like a secret stops here."""
+    return tuple(
+        alert.model_copy(
+            update={"labels": redact_mapping(alert.labels), "annotations": redact_mapping(alert.annotations)}
+        )
+        for alert in alerts
+    )

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.vocabulary import Alert, Evidence, Window
+from core.vocabulary import Alert, Window
+from pipeline.alert_evidence import fired_alerts, firing_alerts, one_alert
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_symptom, related
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
+from pipeline.rankings import with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources
-from pipeline.wording import ago, moment
 from tools.inventory import Inventory
 
 NO_SIGNALS: frozenset[str] = frozenset(
@@ -26,6 +27,9 @@ NO_SIGNALS: frozenset[str] = frozenset(
 BROAD = ("status", "clarify", "alert_summary", "rca_draft")
 EVIDENCE_WINDOW = timedelta(hours=1)
 MAX_EVIDENCE_PER_QUESTION = 8
+MAX_ALERTS = 5
+ALTERNATIVES = 3
+RANKED = ("metric_question", "explain_alert")
 
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
@@ -62,20 +66,34 @@ class Gatherer:
         """Measure, explain, and number the evidence. `alerts` fire at the question's moment."""
         brief = Brief(question, inventory, self._zone, alerts=alerts)
         relevant = self._relevant(question, inventory, alerts)
-        if question.intent in {"what_changed", "explain_alert", "alert_summary"}:
-            day = Window(start=min(question.window.start, question.at - timedelta(days=1)), end=question.at)
-            brief = replace(brief, history=await alert_history(self._sources, day, gaps))
-        for alert in relevant[:MAX_EVIDENCE_PER_QUESTION] if question.intent == "explain_alert" else ():
-            brief, _ = brief.with_evidence(self._alert_evidence(alert, question))
+        brief = await self._with_alerts(brief, relevant, gaps)
         signals = plan(question, relevant, self._domain)
         if signals and self._sources.prometheus is not None:
             measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
             brief = replace(brief, findings=tuple(await measurer.measure(signals)))
             brief = await self._with_cause(brief, relevant, signals, measurer)
+            if question.intent in RANKED:
+                hosts = list(question.subjects) or _entities(relevant, inventory) * (question.intent == "explain_alert")
+                window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
+                brief = with_rankings(brief, hosts, measurer, window)
             if question.intent == "explain_alert" and relevant and not brief.chain:
                 brief = await self._with_rule(brief, relevant[0], gaps)
         if question.intent in {"explain_alert", "log_question", "metric_question"}:
             brief = await with_logs(brief, self._sources.logs, gaps)
+        return brief
+
+    async def _with_alerts(self, brief: Brief, relevant: Sequence[Alert], gaps: Gaps) -> Brief:
+        """The alerts as evidence: each that is explained, all that fire, or all that fired in the window."""
+        question = brief.question
+        if question.intent == "explain_alert":
+            for alert in relevant[:MAX_ALERTS]:
+                brief, _ = brief.with_evidence(one_alert(alert, question.at, self._zone))
+        if question.intent in {"alert_summary", "status", "clarify"}:
+            brief, _ = brief.with_evidence(firing_alerts(brief.alerts, question.at))
+        if question.intent in {"what_changed", "alert_summary"}:
+            window = question.window if question.intent == "what_changed" else _day_before(question.at)
+            fired = await alert_history(self._sources, window, gaps)
+            brief, _ = replace(brief, history=fired).with_evidence(fired_alerts(fired, window))
         return brief
 
     def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
@@ -89,32 +107,14 @@ class Gatherer:
             return []
         return named or active
 
-    def _alert_evidence(self, alert: Alert, question: Question) -> Evidence:
-        labels = ", ".join(
-            f"{k}={v}" for k, v in sorted(alert.labels.items()) if k != "alertname" and "container_label" not in k
-        )
-        return Evidence(
-            id="",
-            source=alert.source,
-            title=f"alert {alert.name}",
-            query=f'ALERTS{{alertname="{alert.name}"}}',
-            window=Window(start=min(alert.starts_at, question.at), end=question.at),
-            summary=f"{alert.name} ({alert.severity}) is {alert.state} since "
-            f"{moment(alert.starts_at, self._zone, now=question.at)}, {ago(alert.starts_at, question.at)}: "
-            f"{alert.summary} [{labels}]",
-            link=alert.link,
-            returned=1,
-            available=1,
-        )
-
     async def _with_cause(
         self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[Signal], measurer: Measurer
     ) -> Brief:
         """Walk from the symptom to its cause and give every finding on the way a numbered evidence item."""
         question, inventory, findings = brief.question, brief.inventory, brief.findings
         chain, others = self._chain(brief, alerts, [signal.name for signal in signals])
-        shown = [step.finding for step in chain]
-        if question.intent in {"metric_question", "status", "clarify"}:
+        shown = [step.finding for step in chain] + [other[-1].finding for other in others[:ALTERNATIVES]]
+        if question.intent in {"metric_question", "status", "clarify", "what_changed"}:
             shown += [f for f in telling(findings, question.subjects, inventory) if f not in shown]
         window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
         shown = shown[:MAX_EVIDENCE_PER_QUESTION]
@@ -128,11 +128,12 @@ class Gatherer:
             return brief
         end = chain[-1].finding
         affected = affected_by(end, findings, inventory)
+        alternatives = [numbered.get(id(other[-1].finding), other[-1].finding) for other in others[:ALTERNATIVES]]
         return replace(
             brief,
             chain=tuple(numbered.get(id(step.finding), step.finding) for step in chain),
             affected=affected,
-            cause=conclude(chain, affected, others),
+            cause=conclude(chain, affected, alternatives),
         )
 
     async def _with_rule(self, brief: Brief, alert: Alert, gaps: Gaps) -> Brief:
@@ -153,7 +154,7 @@ class Gatherer:
     def _symptoms(self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[str]) -> list[Finding]:
         """Of named subjects the first that is not well; of named alerts one each; of a broad question everything abnormal."""
         question, inventory, findings = brief.question, brief.inventory, brief.findings
-        alerting = list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
+        alerting = _entities(alerts, inventory)
         if question.subjects:
             services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
             first = find_symptom([*question.subjects, *services, *alerting], signals, findings)
@@ -165,6 +166,14 @@ class Gatherer:
         return all_symptoms(findings)
 
 
+def _entities(alerts: Sequence[Alert], inventory: Inventory) -> list[str]:
+    return list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
+
+
+def _day_before(at: datetime) -> Window:
+    return Window(start=at - timedelta(days=1), end=at)
+
+
 def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inventory) -> list[Finding]:
     """What a person would look at first: the subject's own signals, else the abnormal ones, worst first."""
     near = {*subjects, *(name for s in subjects for name in related(inventory, s, "services"))}
@@ -173,4 +182,6 @@ def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inv
         return own + sorted(
             (f for f in findings if f.entity in near and f.abnormal and f not in own), key=lambda f: -f.severity
         )
-    return sorted((f for f in findings if f.abnormal), key=lambda f: (f.chronic, -f.severity))
+    return sorted(
+        (f for f in findings if f.abnormal or f.breached), key=lambda f: (not f.abnormal, f.chronic, -f.severity)
+    )

@@ -96,6 +96,10 @@ class Measurer:
             finding.exporter, matcher=matcher, rate_window_s=max(60, await self.rate_window_s())
         )
 
+    def link(self, query: str, window: Window) -> str:
+        """Opens the query in Prometheus."""
+        return self._prometheus.link(query, window)
+
     async def evidence(self, finding: Finding, window: Window) -> Evidence:
         """The finding as an evidence item (not yet numbered), with its course over the window."""
         query = await self.query_of(finding)
@@ -108,7 +112,7 @@ class Measurer:
             window=window,
             summary=f"{subject(finding)}'s {finding.signal.phrase}: {compared(finding)}",
             series=(series,) if series else None,
-            link=self._prometheus.link(query, window),
+            link=self.link(query, window),
             returned=1 if series else 0,
             available=1,
         )

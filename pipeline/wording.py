@@ -113,3 +113,8 @@ def compared(finding: Finding) -> str:
 
 def clock_length(length: timedelta) -> str:
     return duration(length.total_seconds())
+
+
+def cite(finding: Finding) -> str:
+    """The finding's citation with a space before it; empty when it carries no evidence."""
+    return f" [{finding.evidence_id}]" if finding.evidence_id else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.vocabulary import Action, Alert
 from pipeline.brief import Brief
 from pipeline.narrate import sections
-from pipeline.narrate.metrics import compare_subjects, unknown_names
+from pipeline.narrate.metrics import compare_subjects, rankings, unknown_names
 from pipeline.wording import ago, listed, moment, plural
 
 
@@ -34,6 +34,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
         sections.cause(brief),
         no_cause,
         affected,
+        rankings(brief),
         sections.logs(brief),
         sections.to_do(brief, actions),
         sections.links(brief),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.vocabulary import Action, Alert
+from pipeline.alert_evidence import FIRED
 from pipeline.brief import Brief
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import unknown_names
-from pipeline.wording import clock_length, listed, moment
+from pipeline.wording import cite, clock_length, listed, moment
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
@@ -20,14 +21,17 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
         mine = not question.subjects or brief.inventory.entity_of(alert.labels) in question.subjects
         if mine and alert.starts_at >= question.window.start:
             fired.setdefault(alert.name, []).append(alert)
+    number = brief.number_of(FIRED)
     lines = [_fired(brief, name, alerts) for name, alerts in sorted(fired.items(), key=lambda i: i[1][0].starts_at)]
-    restarted = [f for f in brief.findings if f.signal.name == "container_restarts" and f.value >= 0.5]
+    restarted = [f for f in brief.findings if f.signal.name == "container_restarts" and f.evidence_id]
     window = f"{moment(question.window.start, brief.zone, now=question.at)} to {moment(question.window.end, brief.zone, now=question.at)}"
     return sections.join(
         unknown_names(brief),
         f"**{window}** ({clock_length(question.window.length)}):",
-        sections.bullets(lines) or "- no alert began to fire",
-        "Restarted in the last 15 minutes: " + ", ".join(f"{f.entity} ({f.value:.0f}×)" for f in restarted) + "."
+        sections.bullets(f"{line}{number}" for line in lines) or f"- no alert began to fire{number}",
+        "Restarted in the last 15 minutes: "
+        + ", ".join(f"{f.entity} ({f.value:.0f}×){cite(f)}" for f in restarted)
+        + "."
         if restarted
         else "",
         "Ansible runs, commits, image updates and annotations are not read yet, so a change made by them is not listed.",

@@ -7,19 +7,10 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.brief import Brief, Finding
 from pipeline.narrate import sections
-from pipeline.wording import compared, listed, percent, plural, quantity, subject
+from pipeline.rankings import values_of
+from pipeline.wording import cite, compared, listed, quantity, subject
 
 MAX_ROWS = 12
-RANKED_SIGNALS = (
-    "disk_used",
-    "memory_used",
-    "cpu_used",
-    "certificate",
-    "iowait",
-    "probe_time",
-    "container_memory",
-    "container_cpu",
-)
 
 
 def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
@@ -30,7 +21,7 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
     return sections.join(
         unknown_names(brief),
         body,
-        neighbours(brief),
+        rankings(brief) if brief.question.subjects else "",
         sections.cause(brief) if brief.question.subjects else "",
         sections.logs(brief) if brief.chain else "",
         sections.to_do(brief, actions) if brief.passages and (brief.chain or _flagged(brief)) else "",
@@ -63,66 +54,46 @@ def compare_subjects(brief: Brief) -> str:
     return f"**{head}** {verdict}:\n{sections.measured(brief, shown)}"
 
 
-def neighbours(brief: Brief) -> str:
-    """For a host under load: who else runs on its Proxmox node, and the busiest containers on it."""
+def rankings(brief: Brief) -> str:
+    """Who leads nearby: one line for each ranking, with how many more there are."""
     lines = []
-    for name in brief.question.subjects:
-        entity = brief.inventory.entities.get(name)
-        if entity is None:
-            continue
-        for signal, title in (("container_cpu", "busiest containers"), ("container_memory", "largest containers")):
-            rows = [
-                f for f in brief.findings if f.signal.name == signal and brief.inventory.entities[f.entity].host == name
-            ]
-            top = sorted(rows, key=lambda f: -f.value)[:3]
-            if top:
-                lines.append(
-                    f"{title} on {name}: " + ", ".join(f"{f.entity} {quantity(f.signal, f.value)}" for f in top)
-                )
-        if entity.host and entity.kind == "guest":
-            rows = [
-                f
-                for f in brief.findings
-                if f.signal.name == "guest_cpu" and brief.inventory.entities[f.entity].host == entity.host
-            ]
-            top = [f for f in sorted(rows, key=lambda f: -f.value) if f.entity != name][:3]
-            if top:
-                lines.append(
-                    f"neighbours on {entity.host}: "
-                    + ", ".join(f"{f.entity} {quantity(f.signal, f.value)} CPU" for f in top)
-                )
+    for ranking in brief.rankings:
+        rest = len(ranking.rows) - ranking.shown
+        more = f" (of {len(ranking.rows)})" if rest > 0 else ""
+        lines.append(f"{ranking.title}{more}: {values_of(ranking.rows[: ranking.shown])} [{ranking.evidence_id}]")
     return sections.bullets(lines)
 
 
 def rank_everything(brief: Brief) -> str:
-    """The question's first ranked signal over all entities, worst first; what is beyond its threshold is flagged."""
-    family = [name for f in brief.question.families for name in f.signals] or list(RANKED_SIGNALS)
-    name = next((n for n in family if any(f.signal.name == n for f in brief.findings)), None)
-    if name is None:
+    """The question's main signal over all entities: what is beyond its threshold, then who comes next."""
+    if not brief.rankings:
         return "Nothing could be measured for this question."
-    rows = [f for f in brief.findings if f.signal.name == name]
-    signal = rows[0].signal
-    rows.sort(key=lambda f: f.value, reverse=signal.bad != "down")
-    flagged = [f for f in rows if f.breached]
-    rest = [f for f in rows if not f.breached]
-    if flagged:
-        head = f"**{plural(len(flagged), 'place')} beyond the threshold** of {_limit(flagged[0])} for {signal.phrase}:"
-        table = sections.measured(brief, flagged[:MAX_ROWS])
+    ranking = brief.rankings[0]
+    signal = ranking.rows[0].signal
+    beyond = [f for f in ranking.rows if f.breached]
+    flagged = [f for f in brief.findings if f.breached and f.signal.name == signal.name and f.evidence_id]
+    if beyond:
+        head = (
+            f"**{len(beyond)} of {len(ranking.rows)} beyond the threshold** of {_limit(beyond[0])} for {signal.phrase}"
+        )
+        body = sections.measured(brief, flagged) if flagged else values_of(beyond[:MAX_ROWS])
+    elif signal.threshold is not None:
+        head = (
+            f"**None of {len(ranking.rows)}** is beyond the threshold for {signal.phrase} ({_limit(ranking.rows[0])})"
+        )
+        body = ""
     else:
-        limit = f" (threshold {_limit(rows[0])})" if signal.threshold is not None else ""
-        head = f"**None of {len(rows)}** is beyond the threshold for {signal.phrase}{limit}."
-        table = ""
-    nearest = ", ".join(f"{subject(f)} {quantity(signal, f.value)}{sections.cite(f)}" for f in rest[:5])
-    return sections.join(head, table, f"Next: {nearest}." if nearest else "")
+        head, body = f"**{signal.phrase}**, {len(ranking.rows)} measured", ""
+    following = [f for f in ranking.rows[: ranking.shown] if not f.breached]
+    citation = f" [{ranking.evidence_id}]"
+    return sections.join(f"{head}{citation}.", body, f"Next: {values_of(following)}{citation}." if following else "")
 
 
 def _limit(finding: Finding) -> str:
-    threshold = finding.signal.threshold
-    if threshold is None:
-        return "its normal"
-    if finding.signal.unit == "state":
-        return f"“{finding.signal.says.get(1 if finding.signal.bad == 'down' else 0, '')}”"
-    return percent(threshold) if finding.signal.unit == "ratio" else quantity(finding.signal, threshold)
+    signal = finding.signal
+    if signal.unit == "state":
+        return f"“{signal.says.get(0 if signal.bad == 'down' else 1, 'bad')}”"
+    return quantity(signal, signal.threshold or 0.0)
 
 
 def _flagged(brief: Brief) -> bool:
@@ -131,4 +102,4 @@ def _flagged(brief: Brief) -> bool:
 
 def one_line(finding: Finding) -> str:
     """A finding as part of a list."""
-    return f"{subject(finding)}: {finding.signal.phrase} {compared(finding)}{sections.cite(finding)}"
+    return f"{subject(finding)}: {finding.signal.phrase} {compared(finding)}{cite(finding)}"

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from core.vocabulary import Action, Alert
+from pipeline.alert_evidence import FIRED, FIRING_NOW
 from pipeline.brief import Brief
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import one_line, unknown_names
@@ -18,16 +19,21 @@ def alert_summary(brief: Brief, actions: Sequence[Action]) -> str:
     """Alerts by severity, then by name; and the cause that most of them share, if one is found."""
     firing = [alert for alert in brief.alerts if alert.state == "firing"]
     quiet = [alert for alert in brief.alerts if alert.state == "suppressed"]
+    number = brief.number_of(FIRING_NOW)
     if not brief.alerts:
         recent = [alert for alert in brief.history if alert.ends_at]
-        last = f" In the last 24 hours {plural(len(recent), 'alert')} fired and ended." if recent else ""
-        return f"No alert is firing.{last}"
+        last = (
+            f" In the last 24 hours {plural(len(recent), 'alert')} fired and ended{brief.number_of(FIRED)}."
+            if recent
+            else ""
+        )
+        return f"No alert is firing{number}.{last}"
     groups: dict[str, list[Alert]] = defaultdict(list)
     for alert in sorted(firing, key=lambda a: (sections.severity_rank(a), a.name, a.starts_at)):
         groups[alert.severity].append(alert)
     counts = ", ".join(f"{len(members)} {severity}" for severity, members in groups.items())
     return sections.join(
-        f"**{plural(len(firing), 'alert')} firing** ({counts})." if firing else "**No alert is firing.**",
+        f"**{plural(len(firing), 'alert')} firing** ({counts}){number}." if firing else "**No alert is firing.**",
         *(_severity_group(brief, severity, members) for severity, members in groups.items()),
         f"Silenced or inhibited: {listed([_short(brief, alert) for alert in quiet])}." if quiet else "",
         f"**What they have in common**\n{sections.cause(brief)}" if brief.cause and firing else "",
@@ -67,7 +73,7 @@ def status(brief: Brief, actions: Sequence[Action]) -> str:
         return sections.join(unknown_names(brief), verdict)
     return sections.join(
         unknown_names(brief),
-        f"**{plural(len(firing), 'alert')} firing**: {listed([_short(brief, alert) for alert in firing])}."
+        f"**{plural(len(firing), 'alert')} firing**: {listed([_short(brief, alert) for alert in firing])}{brief.number_of(FIRING_NOW)}."
         if firing
         else "**No alert fires.**",
         f"**Out of the ordinary** ({about})\n{sections.bullets(one_line(f) for f in notable[:MAX_NOTABLE])}"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.vocabulary import Action, Alert
 from pipeline.brief import Brief, Finding
-from pipeline.wording import ago, compared, duration, listed, moment, quantity, subject
+from pipeline.wording import ago, cite, compared, duration, listed, moment, quantity, subject
 
 SLOWEST_FILL_PER_HOUR = 0.0005
 """A disk that fills slower than this, 5 % in 100 hours, is not called filling."""
@@ -22,10 +22,6 @@ def join(*parts: str) -> str:
 
 def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def cite(finding: Finding) -> str:
-    return f" [{finding.evidence_id}]" if finding.evidence_id else ""
 
 
 def measured(brief: Brief, findings: Sequence[Finding]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import LabError
-from scenarios.backfill import BLOCK_S, Stretch, backfill, write_openmetrics
+from scenarios.backfill import BLOCK_S, MAX_PIECE_STEPS, Stretch, backfill, write_openmetrics
 
 START = 1_795_000_000 // 60 * 60
 
@@ -86,6 +86,7 @@ def test_pieces_cover_the_stretch_and_none_crosses_the_edge_of_a_block(step: int
     pieces = stretch.pieces()
     assert np.array_equal(np.concatenate([piece.times() for piece in pieces]), stretch.times())
     for piece in pieces:
+        assert 0 < len(piece.times()) <= MAX_PIECE_STEPS
         assert piece.start // BLOCK_S == (piece.end - 1) // BLOCK_S
 
 
