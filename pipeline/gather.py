@@ -16,7 +16,7 @@ from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_al
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
-from pipeline.rankings import with_rankings
+from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources
 from tools.inventory import Inventory
@@ -36,9 +36,10 @@ def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Si
     """The signals to measure: those of the alert's families, else of the question's, else a broad sweep."""
     if question.intent in NO_SIGNALS:
         return []
-    families = [family for alert in alerts for family in domain.families_of(f"{alert.name} {alert.summary}")]
-    if question.intent == "metric_question" or not families:
-        families = [*question.families, *families]
+    families = [
+        *question.families,
+        *(f for alert in alerts for f in domain.families_of(f"{alert.name} {alert.summary}")),
+    ]
     names = [name for family in families for name in family.signals]
     if question.intent in BROAD or (question.intent == "explain_alert" and not names):
         names = [*names, *(name for name in domain.signals if name not in {"requests", "network_in", "network_out"})]
@@ -114,8 +115,7 @@ class Gatherer:
         question, inventory, findings = brief.question, brief.inventory, brief.findings
         chain, others = self._chain(brief, alerts, [signal.name for signal in signals])
         shown = [step.finding for step in chain] + [other[-1].finding for other in others[:ALTERNATIVES]]
-        if question.intent in {"metric_question", "status", "clarify", "what_changed"}:
-            shown += [f for f in telling(findings, question.subjects, inventory) if f not in shown]
+        shown += [f for f in telling(brief, chain) if f not in shown]
         window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
         shown = shown[:MAX_EVIDENCE_PER_QUESTION]
         items = await asyncio.gather(*(measurer.evidence(finding, window) for finding in shown))
@@ -174,14 +174,22 @@ def _day_before(at: datetime) -> Window:
     return Window(start=at - timedelta(days=1), end=at)
 
 
-def telling(findings: Sequence[Finding], subjects: Sequence[str], inventory: Inventory) -> list[Finding]:
-    """What a person would look at first: the subject's own signals, else the abnormal ones, worst first."""
-    near = {*subjects, *(name for s in subjects for name in related(inventory, s, "services"))}
-    if subjects:
-        own = [f for f in findings if f.entity in subjects]
-        return own + sorted(
-            (f for f in findings if f.entity in near and f.abnormal and f not in own), key=lambda f: -f.severity
-        )
-    return sorted(
-        (f for f in findings if f.abnormal or f.breached), key=lambda f: (not f.abnormal, f.chronic, -f.severity)
-    )
+def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
+    """What a person would look at besides the chain, most telling first.
+
+    Of named subjects: what the question asks for, and everything of theirs when nothing else explains it. Of a question over
+    everything: what is beyond the threshold of its main signal. Of a sweep: whatever is out of the ordinary.
+    """
+    question, findings = brief.question, brief.findings
+    asked = [family.signals[0] for family in question.families]
+    if question.subjects:
+        own = [f for f in findings if f.entity in question.subjects]
+        rest = [] if chain and question.intent == "explain_alert" else own
+        return [f for f in own if f.signal.name in asked] + [f for f in rest if f.signal.name not in asked]
+    if question.intent == "metric_question":
+        main = main_signal(question, findings)
+        return sorted((f for f in findings if f.signal.name == main and f.breached), key=lambda f: -f.severity)
+    if question.intent in {"status", "clarify", "what_changed"}:
+        odd = [f for f in findings if f.abnormal or f.breached]
+        return sorted(odd, key=lambda f: (not f.abnormal, f.chronic, -f.severity))
+    return []

@@ -13,6 +13,8 @@ from tools.inventory import Inventory
 
 SHOWN_OVERALL = 12
 SHOWN_NEARBY = 3
+USUAL_SIGNALS = ("disk_used", "memory_used", "cpu_used")
+"""What a question that names no signal is most often after."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,17 @@ def choose_rankings(
     return rankings
 
 
-def _overall(question: Question, findings: Sequence[Finding]) -> list[Ranking]:
-    wanted = [name for family in question.families for name in family.signals] or [
-        "disk_used",
-        "memory_used",
-        "cpu_used",
-    ]
+def main_signal(question: Question, findings: Sequence[Finding]) -> str | None:
+    """The signal that a question over everything is about: the first of its families that was measured."""
+    wanted = [name for family in question.families for name in family.signals] or list(USUAL_SIGNALS)
     measured = {f.signal.name for f in findings}
-    for name in (name for name in wanted if name in measured):
-        rows = [f for f in findings if f.signal.name == name]
-        return [Ranking(f"{rows[0].signal.phrase}, everywhere", _worst_first(rows), SHOWN_OVERALL)]
-    return []
+    return next((name for name in wanted if name in measured), None)
+
+
+def _overall(question: Question, findings: Sequence[Finding]) -> list[Ranking]:
+    name = main_signal(question, findings)
+    rows = [f for f in findings if f.signal.name == name]
+    return [Ranking(f"{rows[0].signal.phrase}, everywhere", _worst_first(rows), SHOWN_OVERALL)] if rows else []
 
 
 def _nearby(inventory: Inventory, host: str) -> Iterator[_Place]:

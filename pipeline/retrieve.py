@@ -20,7 +20,7 @@ WITHOUT_PAGES = frozenset({"out_of_scope", "self_status", "report", "follow_up",
 
 async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Brief:
     """The brief with up to three passages, the one that says what to do first."""
-    if brief.question.intent in WITHOUT_PAGES or not (brief.question.intent in LOOKUPS or brief.cause or brief.alerts):
+    if not _needs_pages(brief):
         return brief
     if knowledge is None:
         gaps.add("runbooks: none are indexed (run: sre ingest)")
@@ -33,6 +33,16 @@ async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Bri
             return brief
     numbered = tuple(p.model_copy(update={"id": f"K{n}"}) for n, p in enumerate(passages, start=1))
     return replace(brief, passages=numbered)
+
+
+def _needs_pages(brief: Brief) -> bool:
+    """A look-up always; other questions when something is wrong that they are about."""
+    intent = brief.question.intent
+    if intent in WITHOUT_PAGES:
+        return False
+    if intent == "metric_question":
+        return bool(brief.chain) or any(ranking.rows[0].breached for ranking in brief.rankings[:1])
+    return intent in LOOKUPS or brief.cause is not None or bool(brief.alerts)
 
 
 def search_words(brief: Brief) -> str:

@@ -24,7 +24,8 @@ def quantity(signal: Signal, value: float) -> str:
         case "seconds":
             return duration(value)
         case "days":
-            return f"{value:.1f} days" if value >= 0 else f"{-value:.1f} days ago"
+            days = f"{abs(value):.1f}".removesuffix(".0")
+            return f"{days} days" if value >= 0 else f"{days} days ago"
         case "per_second":
             return f"{number(value)}/s"
         case "state":

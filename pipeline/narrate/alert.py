@@ -64,12 +64,16 @@ def _headline(brief: Brief, alert: Alert) -> str:
 
 
 def _nothing_fires(brief: Brief, actions: Sequence[Action]) -> str:
-    about = listed(list(brief.question.subjects)) if brief.question.subjects else "this"
+    question = brief.question
+    about = listed(list(question.subjects)) if question.subjects else "this"
+    fires = "fires"
+    if question.named_window:
+        start, end = (moment(t, brief.zone, now=question.at) for t in (question.window.start, question.window.end))
+        about, fires = f"{about} between {start} and {end}", "fired"
+    nothing = f"No alert {fires} about {about}, and nothing that was measured there is out of the ordinary. No confident cause."
     return sections.join(
         unknown_names(brief),
-        f"No alert fires about {about}, and nothing that was measured there is out of the ordinary. No confident cause."
-        if not brief.question.unknown
-        else "",
+        nothing if not question.unknown else "",
         compare_subjects(brief),
         sections.logs(brief),
         sections.to_do(brief, actions) if brief.passages else "",

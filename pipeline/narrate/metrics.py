@@ -97,7 +97,7 @@ def _limit(finding: Finding) -> str:
 
 
 def _flagged(brief: Brief) -> bool:
-    return any(f.breached and f.abnormal for f in brief.findings)
+    return any(ranking.rows[0].breached for ranking in brief.rankings[:1])
 
 
 def one_line(finding: Finding) -> str:

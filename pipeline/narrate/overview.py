@@ -46,7 +46,8 @@ def _severity_group(brief: Brief, severity: str, members: Sequence[Alert]) -> st
     for name, count in Counter(alert.name for alert in members).items():
         same = [alert for alert in members if alert.name == name]
         oldest = min(alert.starts_at for alert in same)
-        where = listed([brief.inventory.entity_of(a.labels) or a.labels.get("instance", "?") for a in same], limit=8)
+        places = [brief.inventory.entity_of(a.labels) or a.labels.get("instance", "?") for a in same]
+        where = listed(list(dict.fromkeys(places)), limit=8)
         since = f"since {moment(oldest, brief.zone, now=brief.question.at)}, {ago(oldest, brief.question.at)}"
         lines.append(f"**{name}**{f' × {count}' if count > 1 else ''} on {where}, {since}")
     return f"{severity.capitalize()}\n{sections.bullets(lines)}"
