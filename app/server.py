@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import ConfigurationError
+from core.logging import configure_logging
 from core.settings import Settings
 
 START_DEADLINE_S = 20.0
@@ -21,9 +21,8 @@ def _config(settings: Settings) -> object:
     from app.api import build_api
 
     require_loopback(settings.host)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     return uvicorn.Config(
-        build_api(settings), host=settings.host, port=settings.port, log_level=settings.log_level.lower()
+        build_api(settings), host=settings.host, port=settings.port, log_config=None, access_log=False
     )
 
 
@@ -43,6 +42,7 @@ def run(settings: Settings) -> None:
     """Serve until interrupted."""
     import uvicorn
 
+    configure_logging(settings.log_level)
     config = _config(settings)
     assert isinstance(config, uvicorn.Config)  # noqa: S101  typed as object so that uvicorn stays lazy
     uvicorn.Server(config).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from pipeline.moment import when_to_look
 from pipeline.retrieve import retrieve
 from pipeline.sources import Sources
 from tools.inventory import Inventory
+
+LOG = logging.getLogger(__name__)
 
 
 class Assistant:
@@ -71,4 +74,6 @@ def _with_usage(answer: Answer, meter: Meter) -> Answer:
     QUESTION_SECONDS.labels(answer.intent).observe(usage.latency_s.total)
     if answer.gaps:
         GAPS.inc()
+    told = {"intent": answer.intent, "mode": answer.mode, "subjects": answer.subjects, "gaps": answer.gaps}
+    LOG.info("answered", extra={**told, "seconds": usage.latency_s.total, "tool_calls": usage.tool_calls})
     return answer.model_copy(update={"usage": usage})

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from core.vocabulary import Alert, AnsweredChange, Cause, Evidence, Intent, Passage, SeriesSummary, Window
 from pipeline.signals import Family, Signal
 from tools.inventory import Inventory, Unknown
+from tools.logs import LogLine
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Brief:
     findings: tuple[Finding, ...] = ()
     chain: tuple[Finding, ...] = ()
     rankings: tuple[Ranking, ...] = ()
+    log_lines: tuple[LogLine, ...] = ()
     affected: tuple[str, ...] = ()
     cause: Cause | None = None
     evidence: tuple[Evidence, ...] = ()

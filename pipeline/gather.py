@@ -91,8 +91,9 @@ class Gatherer:
                 brief, _ = brief.with_evidence(one_alert(alert, question.at, self._zone))
         if question.intent in {"alert_summary", "status", "clarify"}:
             brief, _ = brief.with_evidence(firing_alerts(brief.alerts, question.at))
-        if question.intent in {"what_changed", "alert_summary"}:
-            window = question.window if question.intent == "what_changed" else _day_before(question.at)
+        named_past = question.intent == "status" and question.named_window
+        if question.intent in {"what_changed", "alert_summary"} or named_past:
+            window = _day_before(question.at) if question.intent == "alert_summary" else question.window
             fired = await alert_history(self._sources, window, gaps)
             brief, _ = replace(brief, history=fired).with_evidence(fired_alerts(fired, window))
         return brief

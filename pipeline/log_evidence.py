@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,8 @@ from pipeline.wording import listed, moment, plural
 from tools.logs import LogLine, LogSource
 
 LINES_QUOTED = 3
+LINES_LISTED = 12
+ERRORS_WANTED = r"\b(errors?|warnings?|exceptions?|stack ?traces?|failures?)\b"
 LINE_CHARACTERS = 240
 LOOKBACK = timedelta(minutes=30)
 
@@ -28,9 +32,10 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps) -> Brief:
         return brief
     if not entities and not asked:
         return brief
-    levels = () if asked and entities else ("error", "warning")
-    recent = Window(start=question.at - LOOKBACK, end=question.at)
-    window = question.window if question.named_window and question.window.start < question.at else recent
+    levels = () if asked and entities and not re.search(ERRORS_WANTED, question.text.lower()) else ("error", "warning")
+    window = (
+        question.window if asked or question.named_window else Window(start=question.at - LOOKBACK, end=question.at)
+    )
     result = await guarded(gaps, "logs", logs.query(window, entities=entities, levels=levels))
     if result is None:
         return brief
@@ -38,7 +43,7 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps) -> Brief:
         gaps.add(line)
     if not result.lines:
         return brief
-    quoted = most_telling(result.lines)
+    quoted = most_telling(result.lines, LINES_LISTED if asked else LINES_QUOTED)
     item = Evidence(
         id="",
         source="logs",
@@ -49,13 +54,13 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps) -> Brief:
         returned=len(quoted),
         available=result.available,
     )
-    return brief.with_evidence(item)[0]
+    return replace(brief, log_lines=tuple(quoted)).with_evidence(item)[0]
 
 
-def most_telling(lines: Sequence[LogLine]) -> list[LogLine]:
-    """The first error and the last lines, errors before warnings, oldest first; at most three."""
+def most_telling(lines: Sequence[LogLine], limit: int) -> list[LogLine]:
+    """The first error and the last ones (lines of any level when there is no error), oldest first; at most `limit`."""
     errors = [line for line in lines if line.level == "error"] or list(lines)
-    chosen = [errors[0], *errors[-(LINES_QUOTED - 1) :]]
+    chosen = [errors[0], *errors[-(limit - 1) :]]
     unique: dict[int, LogLine] = {id(line): line for line in chosen}
     return sorted(unique.values(), key=lambda line: line.at)
 
@@ -64,8 +69,9 @@ def _summary(lines: Sequence[LogLine], available: int, quoted: Sequence[LogLine]
     errors = sum(line.level == "error" for line in lines)
     warnings = sum(line.level == "warning" for line in lines)
     counts = f"{plural(available, 'line')} ({plural(errors, 'error')}, {plural(warnings, 'warning')})"
-    said = "; ".join(
-        f"{moment(line.at, zone, now=now)} {line.entity or '?'}: “{' '.join(line.text.split())[:LINE_CHARACTERS]}”"
-        for line in quoted
-    )
-    return f"{counts}; {said}"
+    return f"{counts}; {'; '.join(quote(line, zone, now) for line in quoted)}"
+
+
+def quote(line: LogLine, zone: ZoneInfo, now: datetime) -> str:
+    """One line, bounded, with its time and who wrote it."""
+    return f"{moment(line.at, zone, now=now)} {line.entity or '?'}: “{' '.join(line.text.split())[:LINE_CHARACTERS]}”"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.vocabulary import Action, Alert
 from pipeline.alert_evidence import FIRED
 from pipeline.brief import Brief
+from pipeline.log_evidence import quote
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import cite, clock_length, listed, moment
@@ -48,8 +49,10 @@ def _fired(brief: Brief, name: str, alerts: Sequence[Alert]) -> str:
 def log_question(brief: Brief, actions: Sequence[Action]) -> str:
     """What the logs say, quoted and counted."""
     del actions
-    found = sections.logs(brief)
-    window = (
-        f"between {moment(brief.question.window.start, brief.zone)} and {moment(brief.question.window.end, brief.zone)}"
-    )
-    return sections.join(unknown_names(brief), found or f"No matching log line was found {window}.")
+    window = " and ".join(moment(t, brief.zone) for t in (brief.question.window.start, brief.question.window.end))
+    item = next((item for item in brief.evidence if item.source == "logs"), None)
+    if item is None:
+        return sections.join(unknown_names(brief), f"No matching log line was found between {window}.")
+    lines = [f"{quote(line, brief.zone, brief.question.at)} [{item.id}]" for line in brief.log_lines]
+    head = f"**{item.available} matching lines** between {window}, {len(lines)} of them shown [{item.id}]:"
+    return sections.join(unknown_names(brief), head, sections.bullets(lines))

@@ -65,24 +65,44 @@ def status(brief: Brief, actions: Sequence[Action]) -> str:
         firing = [alert for alert in firing if brief.inventory.entity_of(alert.labels) in subjects]
     notable = [f for f in brief.findings if f.abnormal and f.evidence_id and (not subjects or f.entity in subjects)]
     about = listed(sorted(subjects)) if subjects else _extent(brief)
+    history = fired_in_window(brief)
     if not firing and not notable:
         verdict = (
             f"**Nothing is wrong** as far as can be seen: {about}; no alert fires, nothing is out of its ordinary."
         )
         if not brief.findings:
             verdict = "**It cannot be told**: nothing could be measured (see the gaps)."
-        return sections.join(unknown_names(brief), verdict)
+        return sections.join(unknown_names(brief), history, verdict, _own_values(brief))
     return sections.join(
         unknown_names(brief),
         f"**{plural(len(firing), 'alert')} firing**: {listed([_short(brief, alert) for alert in firing])}{brief.number_of(FIRING_NOW)}."
         if firing
         else "**No alert fires.**",
+        history,
         f"**Out of the ordinary** ({about})\n{sections.bullets(one_line(f) for f in notable[:MAX_NOTABLE])}"
         if notable
         else "",
         sections.cause(brief),
         sections.to_do(brief, actions) if brief.cause and brief.passages else "",
     )
+
+
+def _own_values(brief: Brief) -> str:
+    """The measurements of the named hosts and services, ordinary as they are."""
+    own = [f for f in brief.findings if f.evidence_id and f.entity in brief.question.subjects]
+    return sections.measured(brief, own)
+
+
+def fired_in_window(brief: Brief) -> str:
+    """What fired in the stretch of time that the question names."""
+    if not brief.question.named_window or not brief.number_of(FIRED):
+        return ""
+    start, end = (moment(t, brief.zone) for t in (brief.question.window.start, brief.question.window.end))
+    names = listed(
+        [f"{name} × {count}" for name, count in Counter(alert.name for alert in brief.history).most_common()]
+    )
+    count = plural(len(brief.history), "alert") if brief.history else "no alert"
+    return f"Between {start} and {end} {count} fired{f' ({names})' if brief.history else ''}{brief.number_of(FIRED)}."
 
 
 def clarify(brief: Brief, actions: Sequence[Action]) -> str:

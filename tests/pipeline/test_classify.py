@@ -15,6 +15,7 @@ NOW = datetime(2026, 11, 20, 3, 10, tzinfo=UTC)
 QUIET = {
     "Is anything wrong?": "status",
     "is everything ok": "status",
+    "was anything wrong yesterday?": "status",
     "how is the media VM doing?": "status",
     "give me an overview": "status",
     "Summarize alerts": "alert_summary",
