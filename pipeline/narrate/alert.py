@@ -25,7 +25,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     )
     return sections.join(
         unknown_names(brief),
-        "\n".join(_headline(brief, alert) for alert in alerts[:5]),
+        "\n\n".join(_headline(brief, alert) for alert in alerts[:5]),
         f"…and {plural(len(alerts) - 5, 'more alert')} with it." if len(alerts) > 5 else "",
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
         "\n".join(

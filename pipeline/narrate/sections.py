@@ -72,7 +72,7 @@ def cause(brief: Brief) -> str:
         lines.append(f"How it leads there: {way}.")
     if brief.cause.alternatives:
         lines.append(f"Also out of the ordinary: {'; '.join(brief.cause.alternatives)}.")
-    return "\n".join(lines)
+    return "\n\n".join(lines)
 
 
 def extent(brief: Brief) -> list[str]:
