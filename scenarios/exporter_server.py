@@ -70,7 +70,8 @@ class ExporterServer:
         host = next((value.decode() for name, value in scope["headers"] if name == b"host"), "")
         params = dict(parse_qsl(scope["query_string"].decode()))
         if target := self._world.target_for(host, path, params):
-            exposition = self._world.scrape(target, time.time())
+            # Whole seconds: targets that are scraped in the same second share the world's work.
+            exposition = self._world.scrape(target, float(int(time.time())))
             if exposition is None:
                 return 503, b"text/plain", f"{host} does not answer\n".encode()
             return 200, _EXPOSITION, exposition.encode()
