@@ -100,14 +100,19 @@ def find_symptom(entities: Sequence[str], signals: Sequence[str], findings: Sequ
 def explain_all(
     symptoms: Iterable[Finding], findings: Sequence[Finding], inventory: Inventory, domain: Domain
 ) -> list[list[Step]]:
-    """Every symptom explained, one chain (the longest) for each place where chains end, the end that explains most first."""
+    """Every symptom explained, one chain (the longest) for each place where chains end.
+
+    An end that says why comes before one that is a mere symptom; among those, the one that explains most comes first.
+    """
     by_end: dict[str, list[list[Step]]] = {}
     for symptom in symptoms:
         chain = explain_symptom(symptom, findings, inventory, domain)
         by_end.setdefault(chain[-1].finding.entity, []).append(chain)
 
-    def reach(chains: list[list[Step]]) -> tuple[int, float]:
-        return len({chain[0].finding.entity for chain in chains}), max(_weight(chain[-1]) for chain in chains)
+    def reach(chains: list[list[Step]]) -> tuple[bool, int, float]:
+        says_why = any(not chain[-1].finding.signal.symptom for chain in chains)
+        explained = {chain[0].finding.entity for chain in chains}
+        return says_why, len(explained), max(_weight(chain[-1]) for chain in chains)
 
     return [max(chains, key=len) for chains in sorted(by_end.values(), key=reach, reverse=True)]
 
@@ -164,4 +169,5 @@ def _confidence(chain: Sequence[Step], affected: Sequence[str], alternatives: Se
     score += 0.10 if any((step.share or 0) >= 0.7 for step in chain) else 0.0
     score += 0.10 if len(affected) >= 3 else 0.0
     score -= 0.05 * len(alternatives)
+    score -= 0.2 if end.signal.symptom else 0.0
     return round(min(0.95, max(0.1, score)), 2)

@@ -32,6 +32,7 @@ class Signal(Frozen):
     notable: float
     relative: float = 0.0
     state: bool = False
+    symptom: bool = False
     cause: CauseKind
     family: str
     scope: Literal["host", "service", "node", "device"]

@@ -237,9 +237,11 @@ def interrupted_by_sigterm() -> Iterator[None]:
 
 
 def _lock(directory: Path) -> IO[str]:
-    """Hold the directory for this lab; the lock ends with the process."""
+    """Hold the directory for this lab, a new or empty one or an earlier lab's; the lock ends with the process."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()) and not (directory / "lab.lock").exists():
+            raise LabError(f"{directory}: holds other files, which a lab could overwrite; give an empty directory")
         lock = (directory / "lab.lock").open("w")
     except OSError as error:
         raise LabError(f"{directory}: the lab cannot write here ({error.strerror})") from None

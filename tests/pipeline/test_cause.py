@@ -89,3 +89,12 @@ def test_a_chain_of_circular_rules_ends(homelab, finding) -> None:
         chain = names(explain_symptom(symptom, everything, homelab, DOMAIN))
         assert len(chain) <= 6
         assert len(set(chain)) == len(chain)
+
+
+def test_what_says_why_comes_before_what_only_shows_that(homelab, finding) -> None:
+    """A crash loop whose link to the failing services is not known is still the better lead than the failures themselves."""
+    failing = [finding("probe", name, 0, 1) for name in ("jellyfin", "tdarr")]
+    crash = finding("container_restarts", "minecraft", 6, 0)
+    chains = explain_all([*failing, crash], [*failing, crash], homelab, DOMAIN)
+    assert names(chains[0]) == [("container_restarts", "minecraft")]
+    assert conclude(chains[1], ()).confidence < 0.5

@@ -199,6 +199,13 @@ def test_a_port_in_use_is_said_before_anything_is_written(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["lab.lock"]
 
 
+def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(LabError, match="give an empty directory"):
+        Lab(None, directory=tmp_path).start()
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
 def test_a_program_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     broken = tmp_path / "promtool"
     broken.write_text("#!/bin/sh\necho 'no space left on device' >&2\nexit 1\n")
