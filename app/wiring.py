@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,13 +89,15 @@ class LazyKnowledge:
         self._directory = directory
         self._data_dir = data_dir
         self._index: Knowledge | None = None
+        self._opening = threading.Lock()
 
     def _opened(self) -> Knowledge:
         if not self._directory.exists():
             raise KnowledgeError("no documents are indexed yet (run: sre ingest)")
-        if self._index is None:
-            self._index = build_index(self._directory, self._data_dir)
-        return self._index
+        with self._opening:
+            if self._index is None:
+                self._index = build_index(self._directory, self._data_dir)
+            return self._index
 
     def search(self, query: str, k: int = 3) -> list[Passage]:
         return self._opened().search(query, k)
