@@ -105,13 +105,21 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Brief:
-    """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it."""
+    """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it.
+
+    `explained` holds the alerts that the answer is about, each with the number of its evidence item, worst first. What could not
+    be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart.
+    """
 
     question: Question
     inventory: Inventory
     zone: ZoneInfo
     alerts: tuple[Alert, ...] = ()
     history: tuple[Alert, ...] = ()
+    explained: tuple[tuple[Alert, str], ...] = ()
+    alerts_read: bool = True
+    history_read: bool = True
+    measured: bool = True
     findings: tuple[Finding, ...] = ()
     chain: tuple[Finding, ...] = ()
     rankings: tuple[Ranking, ...] = ()
