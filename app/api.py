@@ -101,7 +101,7 @@ def build_api(settings: Settings) -> FastAPI:
         gaps = Gaps()
         moment = now()
         found = await current_alerts(sources, moment, moment, gaps)
-        return FiringAlerts(alerts=list(found), gaps=gaps.lines)
+        return FiringAlerts(alerts=list(found or ()), gaps=gaps.lines)
 
     @api.get("/health")
     async def health() -> JSONResponse:

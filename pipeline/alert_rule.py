@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import promql_parser
 
-from core.vocabulary import Alert, Evidence, Window
+from core.vocabulary import Evidence, Window
 from pipeline.brief import Gaps
 from pipeline.sources import guarded
 from pipeline.wording import duration, number
-from tools.alerts import AlertRule
 from tools.prometheus import Prometheus
 
 COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
@@ -47,22 +47,21 @@ def condition_of(expression: str) -> Condition | None:
     return Condition(node.lhs.prettify(), str(node.op), float(node.rhs.val))
 
 
-async def rule_of(prometheus: Prometheus, alert: Alert, gaps: Gaps) -> AlertRule | None:
-    """The alerting rule with the alert's name."""
-    rules = await guarded(gaps, "prometheus", prometheus.rules())
-    return next((rule for rule in rules or () if rule.name == alert.name), None)
-
-
 async def measure_rule(
-    prometheus: Prometheus, alert: Alert, at: datetime, window: Window, gaps: Gaps
+    prometheus: Prometheus, name: str, labels: Mapping[str, str], window: Window, gaps: Gaps
 ) -> Evidence | None:
-    """The value of the alert's own expression at `at`, yesterday and last week, beside its threshold; None without a rule."""
-    rule = await rule_of(prometheus, alert, gaps)
+    """The value of an alert's own expression at the window's end, yesterday and last week, beside its threshold; None without such a rule.
+
+    `labels` are those of a firing alert; empty for one that does not fire: then the highest value is told.
+    """
+    rules = [r for r in await guarded(gaps, "prometheus", prometheus.rules()) or () if r.name == name]
+    # One name may stand for a warning and a critical rule; the alert carries the labels of its own.
+    rule = next((r for r in rules if r.labels.items() <= labels.items()), rules[0] if rules else None)
     condition = condition_of(rule.query) if rule else None
     if rule is None or condition is None:
         return None
-    moments = (at, at - timedelta(days=1), at - timedelta(days=7))
-    values = await asyncio.gather(*(_value(prometheus, condition.query, alert, moment, gaps) for moment in moments))
+    moments = (window.end, window.end - timedelta(days=1), window.end - timedelta(days=7))
+    values = await asyncio.gather(*(_value(prometheus, condition.query, labels, moment, gaps) for moment in moments))
     told = [
         f"{number(value)} {when}"
         for value, when in zip(values, ("now", "at this time yesterday", "at this time last week"), strict=True)
@@ -71,13 +70,14 @@ async def measure_rule(
     if not told:
         return None
     wait = f" for {duration(rule.duration_s)}" if rule.duration_s else ""
+    state = "" if labels else f"{rule.name} is not firing. "
     return Evidence(
         id="",
         source="prometheus",
         title=f"rule {rule.name}",
         query=condition.query,
         window=window,
-        summary=f"{rule.name} fires when its expression is {condition.comparison} {number(condition.threshold)}{wait}; "
+        summary=f"{state}{rule.name} fires when its expression is {condition.comparison} {number(condition.threshold)}{wait}; "
         f"it is {', '.join(told)}",
         link=prometheus.link(condition.query, window),
         returned=len(told),
@@ -85,10 +85,13 @@ async def measure_rule(
     )
 
 
-async def _value(prometheus: Prometheus, query: str, alert: Alert, at: datetime, gaps: Gaps) -> float | None:
+async def _value(
+    prometheus: Prometheus, query: str, labels: Mapping[str, str], at: datetime, gaps: Gaps
+) -> float | None:
     samples = await guarded(gaps, "prometheus", prometheus.instant(query, at)) or ()
-    for sample in samples:
-        labels = {name: value for name, value in sample.labels.items() if name != "__name__"}
-        if labels.items() <= alert.labels.items():
-            return sample.value
-    return None
+    mine = [
+        sample.value
+        for sample in samples
+        if not labels or {n: v for n, v in sample.labels.items() if n != "__name__"}.items() <= labels.items()
+    ]
+    return max(mine, default=None)

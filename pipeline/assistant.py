@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -47,25 +48,27 @@ class Assistant:
         return _with_usage(answer, meter)
 
     async def _brief(self, text: str, asked_at: datetime, *, live: bool, session_id: str | None, gaps: Gaps) -> Brief:
-        progress: list[Brief] = []
+        latest: Brief | None = None
         try:
             async with asyncio.timeout(self._deadline_s):
                 inventory = await self._sources.inventory(None if live else asked_at, gaps)
                 alerts = await current_alerts(self._sources, asked_at, clock.now(), gaps)
                 question = classify(
-                    text, inventory=inventory, alerts=alerts, now=asked_at, zone=self._zone, session_id=session_id
+                    text, inventory=inventory, alerts=alerts or (), now=asked_at, zone=self._zone, session_id=session_id
                 )
+                latest = Brief(question, inventory, self._zone, alerts=alerts or (), alerts_read=False, measured=False)
                 question, alerts = await when_to_look(question, alerts, inventory, self._sources, gaps)
-                progress.append(Brief(question, inventory, self._zone, alerts=alerts))
-                progress.append(await self._gatherer.gather(question, inventory, alerts, gaps))
-                progress.append(await retrieve(progress[-1], self._sources.knowledge, gaps))
+                async with aclosing(self._gatherer.gather(question, inventory, alerts, gaps)) as briefs:
+                    async for brief in briefs:
+                        latest = brief
+                latest = await retrieve(latest, self._sources.knowledge, gaps)
         except TimeoutError:
             gaps.add(f"deadline: not everything was read within {self._deadline_s:g} s (SRE_QUESTION_DEADLINE_S)")
-        if progress:
-            return progress[-1]
+        if latest is not None:
+            return latest
         nothing = Inventory(entities={})
         question = classify(text, inventory=nothing, alerts=(), now=asked_at, zone=self._zone, session_id=session_id)
-        return Brief(question, nothing, self._zone)
+        return Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
 
 
 def _with_usage(answer: Answer, meter: Meter) -> Answer:

@@ -1,4 +1,4 @@
-"""Which alerts fire at a moment, and which fired in a stretch of time."""
+"""Which alerts fire at a moment, and which fired in a stretch of time. None means that nobody could be asked."""
 
 from __future__ import annotations
 
@@ -16,35 +16,44 @@ PRESENT = timedelta(minutes=2)
 """A question about a moment this recent asks the live alert sources; an older one asks the recorded history."""
 
 
-async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...]:
-    """What fires at `at`: from Alertmanager and Grafana for the present, from the recorded `ALERTS` series for the past."""
+async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...] | None:
+    """What fires at `at`: from Alertmanager and Grafana for the present, from the recorded `ALERTS` series for the past.
+
+    None, with a gap that says why, when no source could tell.
+    """
     if now - at < PRESENT and sources.alert_sources:
         lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
         if any(found is not None for found in lists):
             return _redacted(merge_alerts([found for found in lists if found is not None]))
     if sources.prometheus is not None:
-        return _redacted(await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at)) or ())
-    if sources.grafana is not None:
-        day = Window(start=at - timedelta(days=1), end=at)
-        return tuple(a for a in await alert_history(sources, day, gaps) if a.ends_at is None or a.ends_at >= at)
+        recorded = await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at))
+        return None if recorded is None else _redacted(recorded)
+    if sources.grafana is not None and now - at >= PRESENT:
+        fired = await alert_history(sources, Window(start=at - timedelta(days=1), end=at), gaps)
+        return None if fired is None else tuple(a for a in fired if a.ends_at is None or a.ends_at >= at)
     if not sources.alert_sources:
         gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
     elif now - at >= PRESENT:
         gaps.add("alerts: Alertmanager keeps no history; a past moment needs Prometheus or Grafana")
-    return ()
+    return None
 
 
-async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...]:
-    """Every alert that fired within the window, oldest first."""
+async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...] | None:
+    """Every alert that fired within the window, oldest first; None, with a gap, when no source keeps or gives a history."""
     lists: list[Sequence[Alert]] = []
     if sources.prometheus is not None:
-        lists.append(await guarded(gaps, "prometheus", sources.prometheus.alert_history(window)) or ())
-    if sources.grafana is not None and (
-        listed_there := await guarded(gaps, "grafana", sources.grafana.alert_history(window))
-    ):
-        lists.append(listed_there.items)
-        if listed_there.gap:
-            gaps.add(listed_there.gap)
+        recorded = await guarded(gaps, "prometheus", sources.prometheus.alert_history(window))
+        lists += [] if recorded is None else [recorded]
+    if sources.grafana is not None:
+        listing = await guarded(gaps, "grafana", sources.grafana.alert_history(window))
+        if listing is not None:
+            lists.append(listing.items)
+            if listing.gap:
+                gaps.add(listing.gap)
+    if not lists:
+        if sources.prometheus is None and sources.grafana is None:
+            gaps.add("alert history: it needs Prometheus or Grafana; Alertmanager keeps none")
+        return None
     return _redacted(sorted(merge_alerts(lists), key=lambda alert: alert.starts_at))
 
 

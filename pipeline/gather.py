@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Window
@@ -16,9 +16,11 @@ from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_al
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
+from pipeline.narrate.sections import severity_rank
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources
+from pipeline.wording import moment
 from tools.inventory import Inventory
 
 NO_SIGNALS: frozenset[str] = frozenset(
@@ -29,92 +31,103 @@ EVIDENCE_WINDOW = timedelta(hours=1)
 MAX_EVIDENCE_PER_QUESTION = 8
 MAX_ALERTS = 5
 ALTERNATIVES = 3
+LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
+"""More of these is not wrong by itself."""
 RANKED = ("metric_question", "explain_alert")
 
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
-    """The signals to measure: those of the alert's families, else of the question's, else a broad sweep."""
+    """The signals to measure: those of the question's and the alerts' families and what may explain them, else a broad sweep."""
     if question.intent in NO_SIGNALS:
         return []
-    families = [
-        *question.families,
-        *(f for alert in alerts for f in domain.families_of(f"{alert.name} {alert.summary}")),
-    ]
-    names = [name for family in families for name in family.signals]
-    if question.intent in BROAD or (question.intent == "explain_alert" and not names):
-        names = [*names, *(name for name in domain.signals if name not in {"requests", "network_in", "network_out"})]
     if question.intent == "what_changed":
-        names = ["container_restarts"]
-    if question.intent == "metric_question" and not names:
-        names = [
-            name
-            for family in domain.families
-            if family.name in {"cpu", "memory", "disk", "availability"}
-            for name in family.signals
-        ]
-    return domain.pick(names)
+        return domain.pick(["container_restarts"])
+    of_alerts = (family for alert in alerts for family in domain.families_of(f"{alert.name} {alert.summary}"))
+    names = [name for family in (*question.families, *of_alerts) for name in family.signals]
+    if question.intent in BROAD or not names:
+        names += [name for name in domain.signals if name not in LEFT_OUT_OF_SWEEPS]
+    return domain.pick(domain.with_explanations(names))
 
 
 class Gatherer:
-    """Runs the plan of one question and returns its brief."""
+    """Runs the plan of one question."""
 
     def __init__(self, sources: Sources, zone: ZoneInfo, domain: Domain | None = None) -> None:
         self._sources = sources
         self._zone = zone
         self._domain = domain or load_domain()
 
-    async def gather(self, question: Question, inventory: Inventory, alerts: tuple[Alert, ...], gaps: Gaps) -> Brief:
-        """Measure, explain, and number the evidence. `alerts` fire at the question's moment."""
-        brief = Brief(question, inventory, self._zone, alerts=alerts)
-        relevant = self._relevant(question, inventory, alerts)
+    async def gather(
+        self, question: Question, inventory: Inventory, alerts: tuple[Alert, ...] | None, gaps: Gaps
+    ) -> AsyncGenerator[Brief]:
+        """Briefs that know more and more, so that a deadline in between loses nothing: alerts, measurements and cause, logs.
+
+        `alerts` fire at the question's moment; None when nobody could be asked.
+        """
+        brief = Brief(
+            question, inventory, self._zone, alerts=alerts or (), alerts_read=alerts is not None, measured=False
+        )
+        relevant = self._relevant(question, inventory, brief.alerts)
         brief = await self._with_alerts(brief, relevant, gaps)
+        yield brief
         signals = plan(question, relevant, self._domain)
         if signals and self._sources.prometheus is not None:
             measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
-            brief = replace(brief, findings=tuple(await measurer.measure(signals)))
-            brief = await self._with_cause(brief, relevant, signals, measurer)
-            if question.intent in RANKED:
-                hosts = list(question.subjects) or _entities(relevant, inventory) * (question.intent == "explain_alert")
-                window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
-                brief = with_rankings(brief, hosts, measurer, window)
-            if question.intent == "explain_alert" and relevant and not brief.chain:
-                brief = await self._with_rule(brief, relevant[0], gaps)
+            findings = tuple(await measurer.measure(signals))
+            if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
+                gaps.add(f"prometheus: nothing is recorded for {moment(question.at, self._zone)}")
+            brief = replace(brief, findings=findings, measured=bool(findings))
+            yield brief
+            brief = await self._with_cause(brief, relevant, measurer)
+            yield brief
+            brief = await self._with_rankings(brief, relevant, measurer)
+            if question.intent == "explain_alert" and not brief.chain:
+                brief = await self._with_rule(brief, relevant, gaps)
+            yield brief
         if question.intent in {"explain_alert", "log_question", "metric_question"}:
-            brief = await with_logs(brief, self._sources.logs, gaps)
-        return brief
+            yield await with_logs(brief, self._sources.logs, gaps)
+
+    def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
+        """The alerts that the question is about, worst first: named ones, those of its subjects, those of its families, else all."""
+        active = [alert for alert in alerts if alert.state in {"firing", "suppressed"}]
+        active.sort(key=lambda alert: (severity_rank(alert), alert.starts_at))
+        named = [alert for alert in active if alert.name in question.alert_names]
+        if question.subjects:
+            of_subject = [a for a in named or active if inventory.entity_of(a.labels) in question.subjects]
+            return of_subject or named
+        if named or question.alert_names or question.unknown:
+            return named
+        wanted = {family.name for family in question.families}
+        if not wanted or any(family.general for family in question.families):
+            return active
+        return [a for a in active if wanted & {f.name for f in self._domain.families_of(f"{a.name} {a.summary}")}]
 
     async def _with_alerts(self, brief: Brief, relevant: Sequence[Alert], gaps: Gaps) -> Brief:
         """The alerts as evidence: each that is explained, all that fire, or all that fired in the window."""
         question = brief.question
         if question.intent == "explain_alert":
             for alert in relevant[:MAX_ALERTS]:
-                brief, _ = brief.with_evidence(one_alert(alert, question.at, self._zone))
-        if question.intent in {"alert_summary", "status", "clarify"}:
+                brief, number = brief.with_evidence(one_alert(alert, question.at, self._zone))
+                brief = replace(brief, explained=(*brief.explained, (alert, number)))
+        if question.intent in {"alert_summary", "status", "clarify"} and brief.alerts_read:
             brief, _ = brief.with_evidence(firing_alerts(brief.alerts, question.at))
-        named_past = question.intent == "status" and question.named_window
-        if question.intent in {"what_changed", "alert_summary"} or named_past:
-            window = _day_before(question.at) if question.intent == "alert_summary" else question.window
-            fired = await alert_history(self._sources, window, gaps)
-            brief, _ = replace(brief, history=fired).with_evidence(fired_alerts(fired, window))
-        return brief
+        if question.intent == "what_changed" or (
+            question.intent in {"alert_summary", "status"} and question.named_window
+        ):
+            window = question.window
+        elif question.intent == "alert_summary":
+            window = Window(start=question.at - timedelta(days=1), end=question.at)
+        else:
+            return brief
+        fired = await alert_history(self._sources, window, gaps)
+        if fired is None:
+            return replace(brief, history_read=False)
+        return replace(brief, history=fired).with_evidence(fired_alerts(fired, window))[0]
 
-    def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
-        """The alerts that the question is about: named ones, else those of its subjects, else all for a broad question."""
-        active = [alert for alert in alerts if alert.state in {"firing", "suppressed"}]
-        named = [alert for alert in active if alert.name in question.alert_names]
-        if question.subjects:
-            of_subject = [a for a in named or active if inventory.entity_of(a.labels) in question.subjects]
-            return of_subject or named
-        if question.unknown and not named:
-            return []
-        return named or active
-
-    async def _with_cause(
-        self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[Signal], measurer: Measurer
-    ) -> Brief:
+    async def _with_cause(self, brief: Brief, alerts: Sequence[Alert], measurer: Measurer) -> Brief:
         """Walk from the symptom to its cause and give every finding on the way a numbered evidence item."""
         question, inventory, findings = brief.question, brief.inventory, brief.findings
-        chain, others = self._chain(brief, alerts, [signal.name for signal in signals])
+        chain, others = self._chain(brief, alerts)
         shown = [step.finding for step in chain] + [other[-1].finding for other in others[:ALTERNATIVES]]
         shown += [f for f in telling(brief, chain) if f not in shown]
         window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
@@ -137,25 +150,40 @@ class Gatherer:
             cause=conclude(chain, affected, alternatives),
         )
 
-    async def _with_rule(self, brief: Brief, alert: Alert, gaps: Gaps) -> Brief:
-        """For an alert that no known signal explains: what its own rule measures."""
-        assert self._sources.prometheus is not None  # noqa: S101  the caller has measured with it
-        window = Window(start=brief.question.at - EVIDENCE_WINDOW, end=brief.question.at)
-        item = await measure_rule(self._sources.prometheus, alert, brief.question.at, window, gaps)
-        return brief.with_evidence(item)[0] if item else brief
+    async def _with_rankings(self, brief: Brief, alerts: Sequence[Alert], measurer: Measurer) -> Brief:
+        question = brief.question
+        if question.intent not in RANKED:
+            return brief
+        hosts = list(question.subjects) or _entities(alerts, brief.inventory) * (question.intent == "explain_alert")
+        window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
+        return with_rankings(brief, hosts, measurer, window)
 
-    def _chain(
-        self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[str]
-    ) -> tuple[list[Step], list[list[Step]]]:
-        """The chain that answers the question, and the other ones."""
-        symptoms = self._symptoms(brief, alerts, signals)
+    async def _with_rule(self, brief: Brief, alerts: Sequence[Alert], gaps: Gaps) -> Brief:
+        """For an alert that no known signal explains, or that does not fire: what its own rule measures."""
+        assert self._sources.prometheus is not None  # noqa: S101  the caller has measured with it
+        question = brief.question
+        window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
+        asked = [(alert.name, alert.labels) for alert in alerts[:1]] or [
+            (name, {}) for name in question.alert_names[:1]
+        ]
+        for name, labels in asked:
+            item = await measure_rule(self._sources.prometheus, name, labels, window, gaps)
+            brief = brief.with_evidence(item)[0] if item else brief
+        return brief
+
+    def _chain(self, brief: Brief, alerts: Sequence[Alert]) -> tuple[list[Step], list[list[Step]]]:
+        """The chain that answers the question, and the other ones. In a sweep without alerts a mere symptom is no cause."""
+        symptoms = self._symptoms(brief, alerts)
         chains = explain_all(symptoms, brief.findings, brief.inventory, self._domain)
+        if not alerts and not brief.question.subjects:
+            chains = [chain for chain in chains if not chain[-1].finding.signal.symptom]
         return (chains[0], chains[1:]) if chains else ([], [])
 
-    def _symptoms(self, brief: Brief, alerts: Sequence[Alert], signals: Sequence[str]) -> list[Finding]:
+    def _symptoms(self, brief: Brief, alerts: Sequence[Alert]) -> list[Finding]:
         """Of named subjects the first that is not well; of named alerts one each; of a broad question everything abnormal."""
         question, inventory, findings = brief.question, brief.inventory, brief.findings
         alerting = _entities(alerts, inventory)
+        signals = self._asked_signals(question, alerts)
         if question.subjects:
             services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
             first = find_symptom([*question.subjects, *services, *alerting], signals, findings)
@@ -164,15 +192,20 @@ class Gatherer:
             return [s for entity in alerting for s in [find_symptom([entity], signals, findings)] if s]
         if question.intent == "metric_question" or question.unknown:
             return []
-        return all_symptoms(findings)
+        return [f for f in all_symptoms(findings) if f.signal.name in signals]
+
+    def _asked_signals(self, question: Question, alerts: Sequence[Alert]) -> list[str]:
+        """In whose signals the symptom is looked for: a question about memory is not answered with a failing probe."""
+        of_alerts = [f for alert in alerts for f in self._domain.families_of(f"{alert.name} {alert.summary}")]
+        families = [*question.families, *of_alerts]
+        names = [name for family in families for name in family.signals]
+        if not names or question.intent in BROAD or any(family.general for family in families):
+            return list(dict.fromkeys([*names, *self._domain.signals]))
+        return list(dict.fromkeys(names))
 
 
 def _entities(alerts: Sequence[Alert], inventory: Inventory) -> list[str]:
     return list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
-
-
-def _day_before(at: datetime) -> Window:
-    return Window(start=at - timedelta(days=1), end=at)
 
 
 def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
@@ -182,11 +215,15 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
     everything: what is beyond the threshold of its main signal. Of a sweep: whatever is out of the ordinary.
     """
     question, findings = brief.question, brief.findings
-    asked = [family.signals[0] for family in question.families]
+    first = {family.signals[0] for family in question.families}
+    asked = [name for family in question.families for name in family.signals]
     if question.subjects:
-        own = [f for f in findings if f.entity in question.subjects]
-        rest = [] if chain and question.intent == "explain_alert" else own
-        return [f for f in own if f.signal.name in asked] + [f for f in rest if f.signal.name not in asked]
+        rank = {name: place for place, name in enumerate(asked)}
+        own = sorted(
+            (f for f in findings if f.entity in question.subjects), key=lambda f: rank.get(f.signal.name, len(rank))
+        )
+        explained = chain and question.intent == "explain_alert"
+        return [f for f in own if f.signal.name in first] if explained else own
     if question.intent == "metric_question":
         main = main_signal(question, findings)
         return sorted((f for f in findings if f.signal.name == main and f.breached), key=lambda f: -f.severity)

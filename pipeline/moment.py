@@ -18,8 +18,8 @@ LOOKS_BACK = frozenset({"explain_alert", "metric_question", "alert_summary", "st
 
 
 async def when_to_look(
-    question: Question, alerts: tuple[Alert, ...], inventory: Inventory, sources: Sources, gaps: Gaps
-) -> tuple[Question, tuple[Alert, ...]]:
+    question: Question, alerts: tuple[Alert, ...] | None, inventory: Inventory, sources: Sources, gaps: Gaps
+) -> tuple[Question, tuple[Alert, ...] | None]:
     """The question with its moment set, and the alerts of that moment.
 
     A question without a time, or whose time still goes on, keeps its moment. "Why was jellyfin down last night?" looks into the
@@ -28,20 +28,16 @@ async def when_to_look(
     window = question.window
     if not question.named_window or question.intent not in LOOKS_BACK or question.at - window.end < INTO_AN_ALERT:
         return question, alerts
-    fired = [
-        a
-        for a in await alert_history(sources, window, gaps)
-        if not question.subjects or inventory.entity_of(a.labels) in question.subjects
-    ]
-    if not fired and question.subjects:
-        fired = list(await alert_history(sources, window, gaps))
+    history = list(await alert_history(sources, window, gaps) or ())
+    mine = [a for a in history if not question.subjects or inventory.entity_of(a.labels) in question.subjects]
+    fired = mine or history
     at = window.end
     if fired:
         first = fired[0]
-        ended = first.ends_at or window.end
-        at = min(max(first.starts_at, window.start) + INTO_AN_ALERT, max(ended, first.starts_at), question.at)
-        fired = [alert for alert in fired if alert.starts_at <= at and (alert.ends_at is None or alert.ends_at >= at)]
+        at = min(max(first.starts_at, window.start) + INTO_AN_ALERT, first.ends_at or window.end, window.end)
+        at = max(at, first.starts_at)
+        fired = [alert for alert in history if alert.starts_at <= at and (alert.ends_at is None or alert.ends_at >= at)]
     else:
-        fired = list(await current_alerts(sources, at, question.at, gaps))
+        fired = list(await current_alerts(sources, at, question.at, gaps) or ())
     as_then = tuple(alert.model_copy(update={"state": "firing", "ends_at": None}) for alert in fired)
     return replace(question, at=at), as_then

@@ -63,6 +63,7 @@ class Family(Frozen):
     name: str
     pattern: str
     signals: tuple[str, ...]
+    general: bool = False
 
 
 class Explanation(Frozen):
@@ -86,6 +87,13 @@ class Domain(Frozen):
         """The families that a text speaks of, in the file's order; CamelCase alert names are split into words first."""
         words = split_camel_case(text).lower()
         return [family for family in self.families if re.search(family.pattern, words)]
+
+    def with_explanations(self, names: Iterable[str]) -> list[str]:
+        """The named signals, then every signal that may explain one of them, directly or not."""
+        found = list(dict.fromkeys(names))
+        for name in found:  # grows while it is walked
+            found += [by for rule in self.explanations if name in rule.effect for by in rule.by if by not in found]
+        return found
 
     def pick(self, names: Iterable[str]) -> list[Signal]:
         """The named signals, each once, in the order given."""

@@ -6,8 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from core.errors import SreError
@@ -41,26 +40,30 @@ class Sources:
     alert_sources: Sequence[AlertSource] = ()
     logs: LogSource | None = None
     knowledge: Knowledge | None = None
-    runbook_sources: Sequence[Path] = ()
     _inventory: tuple[float, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def inventory(self, at: datetime | None, gaps: Gaps) -> Inventory:
-        """Hosts, guests and services as they were at `at`; the present one is kept for a minute."""
+        """Hosts, guests and services as they were at `at`; the present one, when complete, is kept for a minute."""
         if self.prometheus is None:
             gaps.add("inventory: no Prometheus is configured (SRE_PROMETHEUS_URL), so no host or service is known")
             return Inventory(entities={})
+        if at is not None:
+            return await self._discovered(at, gaps)
         async with self._lock:
-            if at is None and self._inventory and time.monotonic() - self._inventory[0] < INVENTORY_LIFETIME_S:
+            if self._inventory and time.monotonic() - self._inventory[0] < INVENTORY_LIFETIME_S:
                 return self._inventory[1]
-            found = await guarded(gaps, "inventory", discover(self.prometheus, at))
-            if found is None:
-                return Inventory(entities={})
-            for line in found.gaps:
-                gaps.add(line)
-            if at is None and found.entities:
+            found = await self._discovered(None, gaps)
+            if found.entities and not found.gaps:
                 self._inventory = (time.monotonic(), found)
             return found
+
+    async def _discovered(self, at: datetime | None, gaps: Gaps) -> Inventory:
+        assert self.prometheus is not None  # noqa: S101  the caller has looked
+        found = await guarded(gaps, "inventory", discover(self.prometheus, at))
+        for line in found.gaps if found else ():
+            gaps.add(line)
+        return found or Inventory(entities={})
 
 
 async def guarded(gaps: Gaps, what: str, work: Awaitable[T]) -> T | None:
@@ -71,8 +74,3 @@ async def guarded(gaps: Gaps, what: str, work: Awaitable[T]) -> T | None:
         text = str(error)
         gaps.add(text if text.startswith(what) else f"{what}: {text}")
         return None
-
-
-def before(moment: datetime, **ago: float) -> datetime:
-    """`moment` minus a timedelta given by its parts."""
-    return moment - timedelta(**ago)

@@ -36,12 +36,17 @@ def alerts(*, as_json: Annotated[bool, typer.Option("--json", help="Print the al
     moment = now()
     found = asyncio.run(current_alerts(build_sources(settings), moment, moment, gaps))
     if as_json:
-        print(json.dumps({"alerts": [alert.model_dump(mode="json") for alert in found], "gaps": gaps.lines}, indent=2))
+        print(
+            json.dumps(
+                {"alerts": [alert.model_dump(mode="json") for alert in found or ()], "gaps": gaps.lines}, indent=2
+            )
+        )
     else:
-        _table(found)
+        if found is not None:
+            _table(found)
         for gap in gaps.lines:
             say(f"not seen: {gap}")
-    if gaps.lines and not found:
+    if found is None:
         raise typer.Exit(1)
 
 
