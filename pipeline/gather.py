@@ -20,7 +20,7 @@ from pipeline.narrate.sections import severity_rank
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources
-from pipeline.wording import moment
+from pipeline.wording import listed, moment
 from tools.inventory import Inventory
 
 NO_SIGNALS: frozenset[str] = frozenset(
@@ -64,9 +64,8 @@ class Gatherer:
 
         `alerts` fire at the question's moment; None when nobody could be asked.
         """
-        brief = Brief(
-            question, inventory, self._zone, alerts=alerts or (), alerts_read=alerts is not None, measured=False
-        )
+        about = _alerts_about(question, inventory, alerts or ())
+        brief = Brief(question, inventory, self._zone, alerts=about, alerts_read=alerts is not None, measured=False)
         relevant = self._relevant(question, inventory, brief.alerts)
         brief = await self._with_alerts(brief, relevant, gaps)
         yield brief
@@ -75,7 +74,8 @@ class Gatherer:
             measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
             findings = tuple(await measurer.measure(signals))
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
-                gaps.add(f"prometheus: nothing is recorded for {moment(question.at, self._zone)}")
+                phrases = listed([signal.phrase for signal in signals], limit=3)
+                gaps.add(f"prometheus: nothing is recorded at {moment(question.at, self._zone)} about {phrases}")
             brief = replace(brief, findings=findings, measured=bool(findings))
             yield brief
             brief = await self._with_cause(brief, relevant, measurer)
@@ -202,6 +202,14 @@ class Gatherer:
         if not names or question.intent in BROAD or any(family.general for family in families):
             return list(dict.fromkeys([*names, *self._domain.signals]))
         return list(dict.fromkeys(names))
+
+
+def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:
+    """For a summary about named hosts and services only theirs, and those of what runs on them; else all."""
+    if question.intent != "alert_summary" or not question.subjects:
+        return alerts
+    near = {*question.subjects, *(name for s in question.subjects for name in related(inventory, s, "services"))}
+    return tuple(alert for alert in alerts if inventory.entity_of(alert.labels) in near)
 
 
 def _entities(alerts: Sequence[Alert], inventory: Inventory) -> list[str]:

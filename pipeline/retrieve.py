@@ -42,6 +42,8 @@ def _needs_pages(brief: Brief) -> bool:
         return False
     if intent == "metric_question":
         return bool(brief.chain) or any(ranking.rows[0].breached for ranking in brief.rankings[:1])
+    if intent == "explain_alert":
+        return bool(brief.cause or brief.explained or brief.question.alert_names)
     return intent in LOOKUPS or brief.cause is not None or bool(brief.alerts)
 
 
