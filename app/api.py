@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.health import check_health, overall
 from app.wiring import build_assistant, build_sources
@@ -23,6 +24,8 @@ from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
 
 MAX_BODY_BYTES = 65_536
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+"""What a Host header may say. A web page whose name is made to point at 127.0.0.1 (DNS rebinding) says its own."""
 EXAMPLES = {
     "explain": {"summary": "Why an alert fires", "value": {"question": "Why is HostHighMemory firing on media?"}},
     "metric": {"summary": "A measurement over all hosts", "value": {"question": "Is any VM low on disk?"}},
@@ -67,27 +70,8 @@ def build_api(settings: Settings) -> FastAPI:
     sources = build_sources(settings)
     assistant = build_assistant(settings, sources)
 
-    @api.middleware("http")
-    async def refuse_large_bodies(request: Request, call_next: Any) -> Response:
-        length = request.headers.get("content-length")
-        if request.method == "POST" and (length is None or not length.isdigit() or int(length) > MAX_BODY_BYTES):
-            return JSONResponse({"error": f"body: at most {MAX_BODY_BYTES} bytes, with a Content-Length"}, 413)
-        response: Response = await call_next(request)
-        return response
-
-    @api.exception_handler(SreError)
-    async def say_problem(_: Request, error: SreError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 422 if isinstance(error, InvalidInput) else 502)
-
-    @api.exception_handler(HTTPException)
-    async def say_refused(_: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": f"body: {error.detail}"}, error.status_code)
-
-    @api.exception_handler(RequestValidationError)
-    async def say_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-        return JSONResponse({"error": f"{field}: {first['msg']}"}, 422)
+    _guard(api, settings)
+    _say_problems(api)
 
     @api.post("/ask")
     async def ask(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> Answer:
@@ -106,7 +90,7 @@ def build_api(settings: Settings) -> FastAPI:
     @api.get("/health")
     async def health() -> JSONResponse:
         """The state of every component; 503 when nothing that measures or alerts can be read."""
-        components = await check_health(settings)
+        components = await check_health(settings, sources)
         status = overall(components)
         body = {"status": status, "components": [asdict(component) for component in components]}
         return JSONResponse(body, 503 if status == "failed" else 200)
@@ -117,3 +101,45 @@ def build_api(settings: Settings) -> FastAPI:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return api
+
+
+def _guard(api: FastAPI, settings: Settings) -> None:
+    """Refuse bodies that are too large, and requests that were sent to another name than this machine's own."""
+
+    @api.middleware("http")
+    async def refuse_large_bodies(request: Request, call_next: Any) -> Response:
+        length = request.headers.get("content-length")
+        if request.method == "POST" and (length is None or not length.isdigit() or int(length) > MAX_BODY_BYTES):
+            return JSONResponse({"error": f"body: at most {MAX_BODY_BYTES} bytes, with a Content-Length"}, 413)
+        response: Response = await call_next(request)
+        return response
+
+    api.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=[*dict.fromkeys([*LOOPBACK_NAMES, settings.host])], www_redirect=False
+    )
+
+
+def _say_problems(api: FastAPI) -> None:
+    """Every error is one line of JSON that names what is wrong."""
+
+    @api.exception_handler(SreError)
+    async def say_problem(_: Request, error: SreError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 422 if isinstance(error, InvalidInput) else 502)
+
+    @api.exception_handler(HTTPException)
+    async def say_refused(_: Request, error: HTTPException) -> JSONResponse:
+        what = "path" if error.status_code in {404, 405} else "body"
+        return JSONResponse({"error": f"{what}: {error.detail}"}, error.status_code, error.headers)
+
+    @api.exception_handler(Exception)
+    async def say_failed(_: Request, error: Exception) -> JSONResponse:
+        """Starlette raises `error` again behind this answer, so the server logs it with its traceback."""
+        return JSONResponse({"error": f"internal error: {type(error).__name__}; see the log of the server"}, 500)
+
+    @api.exception_handler(RequestValidationError)
+    async def say_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
+        if first["type"] == "json_invalid":  # its place is an offset, not a field
+            field, first = "body", {"msg": "it is not JSON"}
+        return JSONResponse({"error": f"{field}: {first['msg']}"}, 422)

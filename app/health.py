@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from app.wiring import build_alert_sources, build_grafana, build_prometheus, index_directory
-from core.errors import SreError
+from app.wiring import build_sources, index_directory
+from core.errors import KnowledgeError, SreError
 from core.settings import Settings
+from pipeline.sources import Sources
 from tools.alertmanager import Alertmanager
+from tools.grafana import Grafana
+from tools.prometheus import Prometheus
+
+if TYPE_CHECKING:
+    from tools.knowledge.index import Generation
 
 State = Literal["ok", "failed", "not configured"]
 
@@ -26,13 +32,23 @@ class Component:
     next_step: str = ""
 
 
-async def check_health(settings: Settings) -> list[Component]:
-    """Every component, checked concurrently; never raises for a source that is down."""
-    return list(
-        await asyncio.gather(
-            _prometheus(settings), _alertmanager(settings), _grafana(settings), _logs(settings), _runbooks(settings)
-        )
-    )
+async def check_health(
+    settings: Settings, sources: Sources | None = None, *, only: str | None = None
+) -> list[Component]:
+    """Every component (or `only` the one of that name), checked concurrently; never raises for a source that is down.
+
+    A server hands in the `sources` it has, so that no connections are left over from each check.
+    """
+    sources = sources or build_sources(settings)
+    alertmanager = next((source for source in sources.alert_sources if isinstance(source, Alertmanager)), None)
+    checks: dict[str, Callable[[], Awaitable[Component]]] = {
+        "prometheus": lambda: _prometheus(settings, sources.prometheus),
+        "alertmanager": lambda: _alertmanager(settings, alertmanager),
+        "grafana": lambda: _grafana(settings, sources.grafana),
+        "log files": lambda: _logs(settings),
+        "runbooks": lambda: _runbooks(settings),
+    }
+    return list(await asyncio.gather(*(check() for name, check in checks.items() if only in {None, name})))
 
 
 def overall(components: list[Component]) -> Literal["ok", "degraded", "failed"]:
@@ -53,9 +69,7 @@ async def _checked(
         return Component(name, "failed", str(error), unlocks, f"check {setting} and that it is reachable from here")
 
 
-async def _prometheus(settings: Settings) -> Component:
-    source = build_prometheus(settings)
-
+async def _prometheus(settings: Settings, source: Prometheus | None) -> Component:
     async def ask() -> str:
         assert source is not None  # noqa: S101  _checked asks only when a URL is set
         version, targets = await asyncio.gather(source.ready(), source.targets())
@@ -66,10 +80,9 @@ async def _prometheus(settings: Settings) -> Component:
     return await _checked("prometheus", settings.prometheus_url, ask, unlocks=unlocks, setting="SRE_PROMETHEUS_URL")
 
 
-async def _alertmanager(settings: Settings) -> Component:
+async def _alertmanager(settings: Settings, source: Alertmanager | None) -> Component:
     async def ask() -> str:
-        source = build_alert_sources(settings, None)[0]
-        assert isinstance(source, Alertmanager)  # noqa: S101  the only one that these settings build
+        assert source is not None  # noqa: S101  _checked asks only when a URL is set
         return f"version {await source.status()}, {len(await source.alerts())} alerts"
 
     unlocks = "what fires now, silences and inhibitions"
@@ -78,9 +91,7 @@ async def _alertmanager(settings: Settings) -> Component:
     )
 
 
-async def _grafana(settings: Settings) -> Component:
-    source = build_grafana(settings)
-
+async def _grafana(settings: Settings, source: Grafana | None) -> Component:
     async def ask() -> str:
         assert source is not None  # noqa: S101  _checked asks only when a URL is set
         health = await source.health()
@@ -107,6 +118,19 @@ async def _logs(settings: Settings) -> Component:
 
 async def _runbooks(settings: Settings) -> Component:
     unlocks = "what to do, from your own runbooks"
-    if not index_directory(settings).exists():
+    directory = index_directory(settings)
+    if not directory.exists():
         return Component("runbooks", "not configured", "", unlocks, "run: sre ingest")
-    return Component("runbooks", "ok", f"indexed in {index_directory(settings)}", unlocks)
+    try:
+        held = await asyncio.to_thread(_index_status, settings)
+    except KnowledgeError as error:
+        return Component("runbooks", "failed", str(error), unlocks, "run: sre ingest")
+    return Component("runbooks", "ok", f"{held.documents} documents indexed in {directory}", unlocks)
+
+
+def _index_status(settings: Settings) -> Generation:
+    from app.wiring import (
+        build_index,
+    )  # lazy: imports numpy; status reads one small file and opens neither index nor model
+
+    return build_index(index_directory(settings), settings.data_dir).status()

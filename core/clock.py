@@ -8,6 +8,8 @@ from core.errors import InvalidInput
 
 FUTURE_TOLERANCE = timedelta(seconds=60)
 """Clocks of two machines differ a little; a time further ahead than this is a mistake."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing of a homelab was measured before; near the year 1 arithmetic with times overflows."""
 
 
 def now() -> datetime:
@@ -25,7 +27,7 @@ def to_utc(moment: datetime) -> datetime:
 def parse_at(text: str, *, field: str = "--at") -> datetime:
     """An ISO 8601 instant from a person or a client, in the past or present.
 
-    Raises InvalidInput, naming `field`, when it is malformed, has no zone, or lies in the future.
+    Raises InvalidInput, naming `field`, when it is malformed, has no zone, lies before EARLIEST or in the future.
     """
     try:
         moment = to_utc(datetime.fromisoformat(text.strip()))
@@ -33,6 +35,8 @@ def parse_at(text: str, *, field: str = "--at") -> datetime:
         raise InvalidInput(
             f"{field}: {text[:40]!r} is not a time with a zone; write it like 2026-11-20T03:10:00Z"
         ) from None
+    if moment < EARLIEST:
+        raise InvalidInput(f"{field}: {text.strip()[:40]} lies before {EARLIEST:%Y-%m-%d}; nothing was measured then")
     return refuse_future(moment, field=field)
 
 

@@ -20,7 +20,7 @@ from pipeline.gather import Gatherer
 from pipeline.moment import when_to_look
 from pipeline.retrieve import retrieve
 from pipeline.sources import Sources
-from tools.inventory import Inventory
+from tools.inventory import Inventory, inventory_from_alerts
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ class Assistant:
             async with asyncio.timeout(self._deadline_s):
                 inventory = await self._sources.inventory(None if live else asked_at, gaps)
                 alerts = await current_alerts(self._sources, asked_at, clock.now(), gaps)
+                if not inventory.entities and alerts:
+                    inventory = inventory_from_alerts(alerts)
+                    for line in inventory.gaps:
+                        gaps.add(line)
                 question = classify(
                     text, inventory=inventory, alerts=alerts or (), now=asked_at, zone=self._zone, session_id=session_id
                 )

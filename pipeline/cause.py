@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.vocabulary import Cause, CauseKind
 from pipeline.brief import Finding
 from pipeline.signals import Domain, Explanation, Where
-from pipeline.wording import cite, listed, percent, quantity, subject
+from pipeline.wording import cite, plain, quantity, subject
 from tools.inventory import Inventory
 
 MAX_STEPS = 5
@@ -137,24 +137,21 @@ def kind_of(chain: Sequence[Step]) -> CauseKind:
 
 
 def conclude(chain: Sequence[Step], affected: Sequence[str], alternatives: Sequence[Finding] = ()) -> Cause:
-    """The cause in words, with a confidence that code decides from how clear the chain is."""
+    """The cause in words, with a confidence that code decides from how clear the chain is.
+
+    The words hold only what the evidence item of the chain's end holds; how far it reaches is told by the item "extent".
+    """
     end = chain[-1].finding
-    share = chain[-1].share
-    statement = f"{subject(end)}: {end.signal.phrase} is {quantity(end.signal, end.value)}"
+    statement = f"{plain(subject(end))}: {end.signal.phrase} is {quantity(end.signal, end.value)}"
     if end.normal is not None and not end.signal.is_state:
         statement += f", normally {quantity(end.signal, end.normal)}"
-    if share is not None:
-        siblings = "services" if chain[-1].rule and chain[-1].rule.where == "services" else "guests"
-        statement += f"; it accounts for {percent(share)} of the rise among the {siblings} there"
-    if affected:
-        statement += f"; out of the ordinary behind it: {listed(list(affected), limit=3)}"
     return Cause(
         statement=statement,
         entity=end.entity,
         kind=kind_of(chain),
         confidence=_confidence(chain, affected, alternatives),
         alternatives=tuple(
-            f"{subject(other)}: {other.signal.phrase} is {quantity(other.signal, other.value)}{cite(other)}"
+            f"{plain(subject(other))}: {other.signal.phrase} is {quantity(other.signal, other.value)}{cite(other)}"
             for other in alternatives
         ),
     )

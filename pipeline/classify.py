@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from rapidfuzz import fuzz
 
 from core.errors import ConfigurationError, InvalidInput
+from core.redact import redact
 from core.vocabulary import Alert, Frozen, Intent, Window
 from pipeline.brief import Question
 from pipeline.signals import load_domain, split_camel_case
@@ -33,7 +34,7 @@ class Rule(Frozen):
     intent: Intent
     pattern: str
     unless: str | None = None
-    needs: Literal["alert", "subject", "no_subject"] | None = None
+    needs: Literal["alert", "alert_name", "subject", "no_subject"] | None = None
 
 
 class Rules(Frozen):
@@ -41,6 +42,7 @@ class Rules(Frozen):
 
     rules: tuple[Rule, ...]
     acts: str
+    alert_name: str
 
 
 @cache
@@ -54,7 +56,7 @@ def load_rules(path: Path = INTENTS_FILE) -> Rules:
 
 
 def check_question(text: str, *, field: str = "question") -> str:
-    """The question without surrounding space. Raises InvalidInput when it is empty, binary or too long."""
+    """The question without surrounding space and without secrets. Raises InvalidInput when it is empty, binary or too long."""
     if not text.strip():
         raise InvalidInput(f"{field}: it is empty; ask something like: sre ask 'Why is jellyfin slow?'")
     if len(text) > MAX_QUESTION_CHARACTERS:
@@ -63,7 +65,7 @@ def check_question(text: str, *, field: str = "question") -> str:
         )
     if any((ord(c) < 32 and c not in "\n\r\t") or 0xD800 <= ord(c) <= 0xDFFF or c == "\ufffd" for c in text):
         raise InvalidInput(f"{field}: it holds binary data; send plain text in UTF-8")
-    return text.strip()
+    return redact(text.strip())
 
 
 def asks_to_act(text: str) -> bool:
@@ -80,13 +82,23 @@ def classify(
     zone: ZoneInfo,
     session_id: str | None = None,
 ) -> Question:
-    """Understand a checked question. `alerts` are those that fire at `now`."""
+    """Understand a checked question. `alerts` are those that fire at `now`.
+
+    `Question.alert_names` may hold names of which nothing fires. Where no host or service is known, no name is unknown.
+    """
     resolution = inventory.resolve(text)
+    unknown = resolution.unknown if inventory.entities else ()
     named = alerts_named_in(text, alerts)
+    asked = names_like_an_alert(text, inventory)
     phrase = parse_window(text, now=now, zone=zone)
     about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
-    broad = not resolution.subjects and not resolution.unknown
-    intent = _intent(text, about_alert=about_alert or (bool(alerts) and broad), has_subject=not broad)
+    broad = not resolution.subjects and not unknown
+    intent = _intent(
+        text,
+        about_alert=about_alert or (bool(alerts) and broad),
+        names_alert=bool(named or asked),
+        has_subject=not broad,
+    )
     lookback = CHANGES_LOOKBACK if intent == "what_changed" else DEFAULT_LOOKBACK
     return Question(
         text=text,
@@ -95,16 +107,22 @@ def classify(
         window=phrase.window if phrase else Window(start=now - lookback, end=now),
         named_window=phrase is not None,
         subjects=resolution.subjects,
-        unknown=resolution.unknown,
+        unknown=unknown,
         families=tuple(load_domain().families_of(text)),
-        alert_names=tuple(dict.fromkeys(alert.name for alert in named)),
+        alert_names=tuple(dict.fromkeys([*(alert.name for alert in named), *asked])),
         session_id=session_id,
     )
 
 
-def _intent(text: str, *, about_alert: bool, has_subject: bool) -> Intent:
+def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> Intent:
     lowered = text.lower()
-    met = {"alert": about_alert, "subject": has_subject, "no_subject": not has_subject, None: True}
+    met = {
+        "alert": about_alert,
+        "alert_name": names_alert,
+        "subject": has_subject,
+        "no_subject": not has_subject,
+        None: True,
+    }
     for rule in load_rules().rules:
         if (
             met[rule.needs]
@@ -112,7 +130,17 @@ def _intent(text: str, *, about_alert: bool, has_subject: bool) -> Intent:
             and not (rule.unless and re.search(rule.unless, lowered))
         ):
             return rule.intent
-    return "explain_alert" if re.search(r"\b[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+\b", text) else "out_of_scope"
+    return "explain_alert" if names_alert else "out_of_scope"
+
+
+def names_like_an_alert(text: str, inventory: Inventory) -> list[str]:
+    """Words written like an alert's name ("HostDiskFull"), whether it fires or not; names of hosts and services are none."""
+    pattern = load_rules().alert_name
+    return [
+        word
+        for word in re.findall(r"\b[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*\b", text)
+        if re.search(pattern, split_camel_case(word)) and not inventory.resolve(word).subjects
+    ]
 
 
 def alerts_named_in(text: str, alerts: Sequence[Alert]) -> list[Alert]:

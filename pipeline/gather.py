@@ -71,7 +71,7 @@ class Gatherer:
         yield brief
         signals = plan(question, relevant, self._domain)
         if signals and self._sources.prometheus is not None:
-            measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at)
+            measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at, zone=self._zone)
             findings = tuple(await measurer.measure(signals))
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
                 phrases = listed([signal.phrase for signal in signals], limit=3)

@@ -69,7 +69,7 @@ def _summary(lines: Sequence[LogLine], available: int, quoted: Sequence[LogLine]
     errors = sum(line.level == "error" for line in lines)
     warnings = sum(line.level == "warning" for line in lines)
     counts = f"{plural(available, 'line')} ({plural(errors, 'error')}, {plural(warnings, 'warning')})"
-    return f"{counts}; {'; '.join(quote(line, zone, now) for line in quoted)}"
+    return f"{counts}, {len(quoted)} quoted; {'; '.join(quote(line, zone, now) for line in quoted)}"
 
 
 def quote(line: LogLine, zone: ZoneInfo, now: datetime) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
+from zoneinfo import ZoneInfo
 
 from core.vocabulary import Evidence, SeriesSummary, Window
 from pipeline.brief import Finding, Gaps
 from pipeline.signals import Signal
 from pipeline.sources import guarded
-from pipeline.wording import compared, subject
+from pipeline.wording import subject, summary_of
 from tools.inventory import Inventory
 from tools.prometheus import Prometheus, Sample
 
@@ -25,11 +27,14 @@ _Key = tuple[tuple[str, str], ...]
 class Measurer:
     """Asks Prometheus about signals at one moment; every failure becomes a gap."""
 
-    def __init__(self, prometheus: Prometheus, inventory: Inventory, gaps: Gaps, at: datetime) -> None:
+    def __init__(
+        self, prometheus: Prometheus, inventory: Inventory, gaps: Gaps, at: datetime, *, zone: ZoneInfo
+    ) -> None:
         self._prometheus = prometheus
         self._inventory = inventory
         self._gaps = gaps
         self._at = at
+        self._zone = zone
         self._rate_window_s: int | None = None
 
     async def rate_window_s(self) -> int:
@@ -110,7 +115,7 @@ class Measurer:
             title=f"{subject(finding)}: {finding.signal.phrase}",
             query=query,
             window=window,
-            summary=f"{subject(finding)}'s {finding.signal.phrase}: {compared(finding)}",
+            summary=summary_of(replace(finding, series=series), self._at, self._zone),
             series=(series,) if series else None,
             link=self.link(query, window),
             returned=1 if series else 0,

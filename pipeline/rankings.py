@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from core.vocabulary import Evidence, Window
 from pipeline.brief import Brief, Finding, Question, Ranking
 from pipeline.measure import Measurer
+from pipeline.signals import Signal, load_domain
 from pipeline.wording import quantity, subject
 from tools.inventory import Inventory
 
@@ -15,6 +17,9 @@ SHOWN_OVERALL = 12
 SHOWN_NEARBY = 3
 USUAL_SIGNALS = ("disk_used", "memory_used", "cpu_used")
 """What a question that names no signal is most often after."""
+NAMES_SERVICES = re.compile(r"\b(containers?|services?|apps?|applications?)\b", re.IGNORECASE)
+NAMES_GUESTS = re.compile(r"\b(vms?|lxcs?|guests?|virtual machines?)\b", re.IGNORECASE)
+NAMES_HOSTS = re.compile(r"\b(hosts?|machines?|servers?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,11 @@ def choose_rankings(
 ) -> list[Ranking]:
     """For a question over everything, its main signal; for hosts, their containers and their neighbours. Worst first."""
     if not hosts:
-        return _overall(question, findings) if question.intent == "metric_question" and not question.unknown else []
+        return (
+            _overall(question, findings, inventory)
+            if question.intent == "metric_question" and not question.unknown
+            else []
+        )
     rankings = []
     for place in (place for host in hosts[:2] for place in _nearby(inventory, host)):
         rows = [
@@ -43,16 +52,34 @@ def choose_rankings(
 
 
 def main_signal(question: Question, findings: Sequence[Finding]) -> str | None:
-    """The signal that a question over everything is about: the first of its families that was measured."""
-    wanted = [name for family in question.families for name in family.signals] or list(USUAL_SIGNALS)
-    measured = {f.signal.name for f in findings}
-    return next((name for name in wanted if name in measured), None)
+    """The signal that a question over everything is about, measured or not: the first of its first family.
+
+    Of that family, the first for services or for hosts when the question asks for those. A question of no family is after the
+    usual signals; then, and only then, it is the first that was measured.
+    """
+    if not question.families:
+        measured = {f.signal.name for f in findings}
+        return next((name for name in USUAL_SIGNALS if name in measured), None)
+    names = question.families[0].signals
+    known = load_domain().signals
+    scope = _scope(question.text)
+    return next((name for name in names if name in known and known[name].scope == scope), names[0])
 
 
-def _overall(question: Question, findings: Sequence[Finding]) -> list[Ranking]:
+def _scope(text: str) -> str | None:
+    if NAMES_SERVICES.search(text):
+        return "service"
+    return "host" if NAMES_GUESTS.search(text) or NAMES_HOSTS.search(text) else None
+
+
+def _overall(question: Question, findings: Sequence[Finding], inventory: Inventory) -> list[Ranking]:
     name = main_signal(question, findings)
     rows = [f for f in findings if f.signal.name == name]
-    return [Ranking(f"{rows[0].signal.phrase}, everywhere", _worst_first(rows), SHOWN_OVERALL)] if rows else []
+    where = "everywhere"
+    if _scope(question.text) == "host" and NAMES_GUESTS.search(question.text):
+        rows = [f for f in rows if inventory.entities[f.entity].kind == "guest"]
+        where = "on all guests"
+    return [Ranking(f"{rows[0].signal.phrase}, {where}", _worst_first(rows), SHOWN_OVERALL)] if rows else []
 
 
 def _nearby(inventory: Inventory, host: str) -> Iterator[_Place]:
@@ -81,7 +108,7 @@ def with_rankings(brief: Brief, hosts: Sequence[str], measurer: Measurer, window
             title=ranking.title,
             query=query,
             window=window,
-            summary=f"{ranking.title}: {values_of(shown)}",
+            summary=f"{ranking.title}: {_counted(ranking)}; {values_of(shown, of=len(ranking.rows))}",
             link=measurer.link(query, window),
             returned=len(shown),
             available=len(ranking.rows),
@@ -91,6 +118,24 @@ def with_rankings(brief: Brief, hosts: Sequence[str], measurer: Measurer, window
     return replace(brief, rankings=tuple(numbered))
 
 
-def values_of(rows: Sequence[Finding]) -> str:
-    """ "nas (/tank) 54.2 %, arr (/) 49.8 %"."""
-    return ", ".join(f"{subject(f)} {quantity(f.signal, f.value)}" for f in rows)
+def _counted(ranking: Ranking) -> str:
+    """ "20 measured, 3 of them beyond the threshold of 85 %"."""
+    signal = ranking.rows[0].signal
+    measured = f"{len(ranking.rows)} measured"
+    if signal.threshold is None:
+        return measured
+    beyond = sum(f.breached for f in ranking.rows)
+    return f"{measured}, {beyond or 'none'} of them beyond the threshold of {threshold_of(signal)}"
+
+
+def threshold_of(signal: Signal) -> str:
+    """ "85 %"; of a state the bad one, “failing”."""
+    if signal.unit == "state":
+        return f"“{signal.says.get(0 if signal.bad == 'down' else 1, 'bad')}”"
+    return quantity(signal, signal.threshold or 0.0)
+
+
+def values_of(rows: Sequence[Finding], *, of: int = 0) -> str:
+    """ "nas (/tank) 54.2 %, arr (/) 49.8 % and 3 more" when there are 5 of them."""
+    rest = f" and {of - len(rows)} more" if of > len(rows) else ""
+    return ", ".join(f"{subject(f)} {quantity(f.signal, f.value)}" for f in rows) + rest

@@ -13,22 +13,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-LONGEST = timedelta(days=400)
-"""No homelab keeps raw samples for longer; "the last 5000 days" is cut to this."""
+from core.clock import EARLIEST
+from pipeline.time_lengths import AMOUNT, length
+
+LATEST_AHEAD = timedelta(days=366)
+"""A range may end ahead of now; what lies further ahead is no time that anything is asked about."""
 
 MAX_OF_A_KIND = 20
 """Expressions of one kind that are read in one text; the first one counts anyway."""
 
-_NUMBERS = {
-    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "half a": 0.5, "half an": 0.5,
-    "few": 3, "a few": 3, "several": 3, "couple": 2, "couple of": 2, "a couple": 2, "a couple of": 2,
-}  # fmt: skip
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000, "y": 31_536_000}
-_NUMBER = r"(?:\d{1,6}(?:\.\d+)?|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
-_UNIT = r"(?:seconds?|secs?|s|minutes?|mins?|months?|m|hours?|hrs?|h|days?|d|weeks?|wks?|w|years?)"
-_AMOUNT = rf"(?:{_NUMBER}[\s-]*{_UNIT}\b|(?:\d+[hmd])+\b)"
-LENGTH_AHEAD = re.compile(rf"(?P<amount>{_AMOUNT})\s*$", re.IGNORECASE)
 _WHOLE_UNIT = r"(?:hour|day|week|month|year)"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAY = "|".join(_WEEKDAYS)
@@ -60,11 +53,12 @@ class Day:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch between two instants. `rolling` ends now ("the last 24h")."""
+    """A stretch between two instants. `rolling` ends now ("the last 24h"), `loose` counts only beside no other time ("for 3 hours")."""
 
     start: datetime
     end: datetime
     rolling: bool = False
+    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +92,10 @@ class Reader:
                 chosen.append(token)
         return chosen
 
+    def within(self, day: date) -> bool:
+        """Whether something may have been measured on that written day; far beyond, arithmetic with times overflows as well."""
+        return EARLIEST.date() < day <= self.today + LATEST_AHEAD
+
     def local(self, day: date, at: time = time.min, *, last: bool = False) -> datetime:
         """The instant of a local time. Of an hour that comes twice the first is meant, or the second where a stretch ends."""
         return datetime.combine(day, at, tzinfo=self.zone).replace(fold=int(last)).astimezone(UTC)
@@ -121,20 +119,12 @@ class Reader:
         return self.span(day, start, end // 24, end % 24)
 
 
-def length(text: str) -> timedelta:
-    """Of "90 minutes", "1h30m", "a couple of hours", "half an hour" or just "hour"; at most LONGEST."""
-    parts = re.findall(rf"({_NUMBER})[\s-]*({_UNIT})", text.lower()) or [("1", text.lower())]
-    seconds = 0.0
-    for number, unit in parts:
-        count = _NUMBERS[number] if number in _NUMBERS else float(number)
-        seconds += count * _SECONDS["mo" if unit.startswith("mo") else unit[0]]
-    return timedelta(seconds=min(seconds, LONGEST.total_seconds()))
-
-
 def _iso(reader: Reader, match: re.Match[str]) -> datetime | None:
     try:
         moment = datetime.fromisoformat(match.group().replace(" ", "T", 1).upper())
     except ValueError:
+        return None
+    if not reader.within(moment.date()):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=reader.zone)).astimezone(UTC)
 
@@ -142,6 +132,11 @@ def _iso(reader: Reader, match: re.Match[str]) -> datetime | None:
 def _rolling(reader: Reader, match: re.Match[str]) -> Span | None:
     amount = length(match["amount"])
     return Span(reader.now - amount, reader.now, rolling=True) if amount else None
+
+
+def _loose(reader: Reader, match: re.Match[str]) -> Span | None:
+    amount = length(match["amount"])
+    return Span(reader.now - amount, reader.now, rolling=True, loose=True) if amount > timedelta(minutes=1) else None
 
 
 def _ago(reader: Reader, match: re.Match[str]) -> datetime | Day | None:
@@ -214,7 +209,7 @@ def _date(reader: Reader, match: re.Match[str]) -> Day | Span | None:
         languages=["en"],
         settings={"RELATIVE_BASE": base, "PREFER_DATES_FROM": "past", "DATE_ORDER": "YMD" if "-" in written else "DMY"},
     )
-    if moment is None:
+    if moment is None or not reader.within(moment.date()):
         return None
     part = match.groupdict().get("part")
     assumed = not re.search(r"\d{4}", written)
@@ -256,15 +251,18 @@ def _patterns() -> Iterator[tuple[str, Callable[[Reader, re.Match[str]], Clock |
     digital = r"(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
     yield r"(?<![\w-])\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:z|[+-]\d\d:?\d\d)?(?![\w:])", _iso
     # "last week" is the calendar's, "in the last week" the last seven days
-    yield rf"\b(?:last|past|previous|preceding|trailing)\s+(?P<amount>{_AMOUNT})", _rolling
+    yield rf"\b(?:last|past|previous|preceding|trailing)\s+(?P<amount>{AMOUNT})", _rolling
     yield rf"\b(?:past|(?:in|over|for|during|within|throughout)\s+the\s+last)\s+(?P<amount>{_WHOLE_UNIT})\b", _rolling
     yield r"\blast\s+(?P<amount>hour|day)\b", _rolling
     yield r"\bthe\s+(?:last|past)\s+(?P<amount>minute)\b", _rolling
     yield (
-        rf"\bbeen\b[^.?!\n]{{0,60}}?\bfor\s+(?:about |around |over |almost |nearly |at least )?(?P<amount>{_AMOUNT})",
+        rf"\bbeen\b[^.?!\n]{{0,60}}?\bfor\s+(?:about |around |over |almost |nearly |at least )?(?P<amount>{AMOUNT})",
         _rolling,
     )
-    yield rf"\b(?P<amount>{_AMOUNT})\s+ago\b", _ago
+    amount_alone = rf"(?P<amount>{AMOUNT})(?!\s+(?:ago|before|after|earlier|later))"
+    yield rf"(?:(?<=since )|(?<=since about )|(?<=since around )){amount_alone}", _rolling
+    yield rf"(?:(?<=for )|(?<=for about )|(?<=for over )){amount_alone}", _loose
+    yield rf"\b(?P<amount>{AMOUNT})\s+ago\b", _ago
     yield r"\bjust now\b|\b(?:a|some) (?:moment|second)s? ago\b|\b(?:moments|seconds) ago\b", _just_now
     yield rf"\b(?P<day>(?:the )?day before yesterday|yesterday|today)\b{part}", _relative_day
     yield rf"\b(?:last\s+|this\s+)?(?P<day>{_WEEKDAY})\b{part}", _weekday

@@ -10,7 +10,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Frozen, UtcDatetime, Window
-from pipeline.time_words import LENGTH_AHEAD, Clock, Day, Reader, Span, Token, length
+from pipeline.time_lengths import LENGTH_AHEAD, length
+from pipeline.time_words import Clock, Day, Reader, Span, Token
 
 AROUND_A_POINT = timedelta(minutes=30)
 """How far the window reaches to either side of a point ("at 03:10")."""
@@ -34,6 +35,8 @@ _COMPARED = re.compile(
 )
 _OPEN_END = re.compile(r"^\s*(?:onwards?|on\b|until\s+now|till\s+now|to\s+now|up\s+to\s+now)", re.IGNORECASE)
 _REACH = 80
+_ORDERED = re.compile(r"\b(?:silence|mute|snooze|pause|suppress|inhibit|wait|hold|keep|retain)\b", re.IGNORECASE)
+"""What is to last "for 2 hours" lies ahead."""
 _FUTURE = re.compile(r"\b(?:will|won't|going\s+to|gonna|tomorrow)\b", re.IGNORECASE)
 
 
@@ -67,7 +70,7 @@ def parse_window(text: str, *, now: datetime, zone: ZoneInfo) -> TimePhrase | No
     """
     reader = Reader(now, zone)
     tokens = [t for t in reader.tokens(text) if not _just_before(_COMPARED, text, t.start)]
-    moments = _without_future(text, _moments(text, tokens))
+    moments = _without_future(text, _without_loose(text, _moments(text, tokens)))
     for place in _ranges_first(text, moments):
         moment, follower = moments[place], moments[place + 1] if place + 1 < len(moments) else None
         word, begin = _lead(text, moment)
@@ -110,12 +113,19 @@ def _moments(text: str, tokens: Sequence[Token]) -> list[_Moment]:
         base, clock = (None, token.means) if isinstance(token.means, Clock) else (token.means, None)
         last = moments[-1] if moments else None
         beside = last is not None and _BESIDE.match(text[last.end : token.start])
-        if last and beside and ((last.clock is None and clock) or (last.base is None and base)):
+        rolling = isinstance(base, Span) and base.rolling
+        if last and beside and not rolling and ((last.clock is None and clock) or (last.base is None and base)):
             moments[-1] = replace(last, end=token.end, base=last.base or base, clock=last.clock or clock)
         else:
             moments.append(_Moment(token.start, token.end, base, clock))
     has_span = any(isinstance(m.base, Span) and not m.base.rolling for m in moments)
     return [m for m in moments if has_span or m.base is not None or not (m.clock and m.clock.vague)]
+
+
+def _without_loose(text: str, moments: list[_Moment]) -> list[_Moment]:
+    """In "yesterday for 2 hours" yesterday counts; in "silence it for 2 hours" and "will it last for 2 hours" nothing does."""
+    firm = [m for m in moments if not (isinstance(m.base, Span) and m.base.loose)]
+    return firm if firm or _ORDERED.search(text) or _FUTURE.search(text) else moments
 
 
 def _without_future(text: str, moments: list[_Moment]) -> list[_Moment]:

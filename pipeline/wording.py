@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from core.vocabulary import Window
 from pipeline.brief import Finding
 from pipeline.signals import Signal
 
+SLOWEST_FILL_PER_HOUR = 0.0005
+"""A disk that fills slower than this, 5 % in 100 hours, is not called filling."""
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -75,6 +79,22 @@ def moment(at: datetime, zone: ZoneInfo, *, now: datetime | None = None) -> str:
     return local.strftime("%H:%M:%S %Z" if same_day else "%Y-%m-%d %H:%M:%S %Z")
 
 
+def bounds(window: Window, zone: ZoneInfo, *, now: datetime) -> tuple[str, str]:
+    """Both ends of a window as clock times; both with their date unless both are on the day of `now`."""
+    days = {at.astimezone(zone).date() for at in (window.start, window.end, now)}
+    today = now if len(days) == 1 else None
+    return moment(window.start, zone, now=today), moment(window.end, zone, now=today)
+
+
+def plain(text: str) -> str:
+    """Text from outside (alerts, labels, log lines) as one line of Markdown that reads as it stands.
+
+    What could forge a citation, a link, emphasis, code or HTML is escaped; what is harmless where it stands stays readable.
+    """
+    escaped = re.sub(r"[\\\[\]*`<|]|^[>#]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)
+
+
 def ago(at: datetime, now: datetime) -> str:
     return f"{duration(max(0.0, (now - at).total_seconds()))} ago"
 
@@ -110,6 +130,37 @@ def compared(finding: Finding) -> str:
         parts = [f"{quantity(signal, finding.an_hour_ago)} an hour ago"]
     normal = f" (at this time: {', '.join(parts)})" if parts else " (no earlier measurement to compare with)"
     return f"{quantity(signal, finding.value)}{normal}"
+
+
+def summary_of(finding: Finding, now: datetime, zone: ZoneInfo) -> str:
+    """What a finding's evidence item says: its value, what it was, and its course."""
+    return f"{subject(finding)}'s {finding.signal.phrase}: {compared(finding)}{course_of(finding, now, zone)}"
+
+
+def course_of(finding: Finding, now: datetime, zone: ZoneInfo) -> str:
+    """ "; it began to move at 02:55:00 UTC, 15 min ago; at the present trend it is full in 3.0 h"; empty when neither is known."""
+    words = ""
+    onset = finding.series.onset if finding.series else None
+    if onset and onset <= now and finding.abnormal:
+        words += f"; it began to move at {moment(onset, zone, now=now)}, {ago(onset, now)}"
+    fills = time_to_full(finding, now)
+    if fills is not None:
+        words += f"; at the present trend it is full in {duration(fills)}"
+    return words
+
+
+def time_to_full(finding: Finding, now: datetime) -> float | None:
+    """Seconds until a disk that fills is full: by its rise since it began to move, else by its trend; None when it does not rise."""
+    series = finding.series
+    if finding.signal.name != "disk_used" or series is None:
+        return None
+    per_hour = series.trend_per_hour
+    if series.onset and series.before is not None:
+        hours = (now - series.onset).total_seconds() / 3600
+        per_hour = (finding.value - series.before) / hours if hours > 0 else 0.0
+    if per_hour <= SLOWEST_FILL_PER_HOUR:
+        return None
+    return max(0.0, (1 - finding.value) / per_hour * 3600)
 
 
 def clock_length(length: timedelta) -> str:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.screen import read_lines, working
+from app.cli.screen import Batch, read_lines, working
 from core.clock import parse_at
-from core.errors import InvalidInput, SreError
+from core.errors import InvalidInput
 
 
 def ask(
@@ -46,28 +46,27 @@ def ask(
 
 
 def _ask_batch(path: str) -> None:
-    """One JSON result a line, in order; a line that cannot be used gives {"error": …} and exit code 2 at the end."""
+    """One JSON result a line, in order; a line that fails gives {"error": …} and the exit code of `Batch`."""
     from app.wiring import build_assistant
+    from core.logging import configure_logging
     from core.settings import load_settings
 
-    assistant = build_assistant(load_settings())
-    failed = False
+    settings = load_settings()
+    configure_logging("WARNING")
+    assistant = build_assistant(settings)
+    done = Batch()
 
     async def run() -> None:
-        nonlocal failed
         for number, line in read_lines(path):
-            try:
+            with done.line():
                 body = _question_of(line, number)
                 at: datetime | None = parse_at(body["at"], field=f"line {number}: at") if body.get("at") else None
                 answer = await assistant.ask(body["question"], at=at, session_id=body.get("session_id"))
                 print(answer.model_dump_json(), flush=True)
-            except SreError as error:
-                failed = True
-                print(json.dumps({"error": str(error)}), flush=True)
 
     asyncio.run(run())
-    if failed:
-        raise typer.Exit(2)
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
 
 
 def _question_of(line: str, number: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -36,7 +37,9 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
             print(f"    unlocks: {c.unlocks}")
             if c.next_step:
                 print(f"    next: {c.next_step}")
-        if sys.platform == "darwin" and any("65" in c.detail for c in components if c.state == "failed"):
+        if sys.platform == "darwin" and any(
+            re.search(r"\bErrno 65\b", c.detail) for c in components if c.state == "failed"
+        ):
             print(MACOS_HINT)
     if any(c.state == "failed" for c in components):
         raise typer.Exit(1)

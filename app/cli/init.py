@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import dotenv_values, set_key
+from dotenv import dotenv_values, set_key, unset_key
 
 from app.cli.screen import say
 from core.errors import ConfigurationError, InvalidInput
@@ -29,14 +30,15 @@ def init(
 ) -> None:
     """Set up: asks for each URL, tests it, and writes the answers to .env (kept readable by you alone)."""
     known = dotenv_values(file) if file.exists() else {}
-    say("An empty answer (or “-”) skips a source.")
+    say("“-” skips a source, and removes it where it was set.")
     answers: dict[str, str] = {}
     for question in QUESTIONS:
         variable = question[0]
         if variable == "SRE_GRAFANA_SERVICE_ACCOUNT_TOKEN" and not answers.get("SRE_GRAFANA_URL"):
+            answers[variable] = ""
             continue
         answers[variable] = _ask_until_usable(question, known.get(variable), answers)
-    _write(file, {name: value for name, value in answers.items() if value})
+    _write(file, answers)
     print(f"wrote {file}. Next: sre ingest, then sre doctor")
 
 
@@ -76,15 +78,24 @@ def _problem(answers: dict[str, str], component: str | None) -> str | None:
         return str(error)
     if component is None:
         return None
-    if component == "grafana" and "SRE_GRAFANA_SERVICE_ACCOUNT_TOKEN" not in answers:
+    if component == "grafana" and not answers.get("SRE_GRAFANA_SERVICE_ACCOUNT_TOKEN"):
         return None
-    checked = next(c for c in asyncio.run(check_health(settings)) if c.name == component)
+    (checked,) = asyncio.run(check_health(settings, only=component))
     return checked.detail if checked.state == "failed" else None
 
 
 def _write(file: Path, values: dict[str, str]) -> None:
-    if not file.exists():
-        file.touch(mode=OWNER_ONLY)
-    file.chmod(OWNER_ONLY)
-    for name, value in values.items():
-        set_key(file, name, value)
+    """Set the values and remove the empty ones, keeping the other lines; the file is replaced in one step."""
+    with tempfile.TemporaryDirectory(prefix=".sre-init-", dir=file.absolute().parent) as directory:
+        draft = Path(directory) / "env"
+        draft.touch(mode=OWNER_ONLY)
+        if file.exists():
+            draft.write_bytes(file.read_bytes())
+        present = dotenv_values(draft)
+        for name, value in values.items():
+            if value:
+                set_key(draft, name, value)
+            elif name in present:
+                unset_key(draft, name)
+        draft.chmod(OWNER_ONLY)
+        draft.replace(file)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.screen import counting, read_lines, say
+from app.cli.screen import Batch, counting, read_lines, say
 from core.errors import InvalidInput
 
 
@@ -57,8 +57,12 @@ def search(
     settings = load_settings()
     knowledge = LazyKnowledge(index or index_directory(settings), settings.data_dir)
     if batch is not None:
+        done = Batch()
         for number, line in read_lines(batch):
-            print(json.dumps(_results(knowledge, _query_of(line, number), k)), flush=True)
+            with done.line():
+                print(json.dumps(_results(knowledge, _query_of(line, number), k)), flush=True)
+        if done.exit_code:
+            raise typer.Exit(done.exit_code)
         return
     results = _results(knowledge, query or "", k)
     if as_json:

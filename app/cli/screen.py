@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, SreError
 from core.redact import redact
+
+LOG = logging.getLogger(__name__)
 
 
 def say(line: str) -> None:
@@ -59,3 +63,30 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
                     yield number, line
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"--batch: cannot read {path}: {error}") from None
+
+
+class Batch:
+    """Results of many lines: one that fails prints {"error": …}, and the rest go on.
+
+    `exit_code` is 1 after an error that nobody expected, else 2 after a line that could not be answered, else 0.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+
+    @contextmanager
+    def line(self) -> Iterator[None]:
+        """Around the work for one line, its printing included."""
+        try:
+            yield
+        except SreError as error:
+            self._failed(str(error), 2)
+        except BrokenPipeError:  # nobody reads on
+            raise
+        except Exception as error:
+            LOG.exception("a line of the batch failed")
+            self._failed(f"internal error: {type(error).__name__}", 1)
+
+    def _failed(self, problem: str, code: int) -> None:
+        self.exit_code = 1 if 1 in {code, self.exit_code} else code
+        print(json.dumps({"error": redact(problem)}), flush=True)

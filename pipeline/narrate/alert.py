@@ -5,35 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.vocabulary import Action, Alert
+from pipeline.alert_evidence import alerts_near, place_of
 from pipeline.brief import Brief
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import compare_subjects, rankings, unknown_names
-from pipeline.wording import ago, listed, moment, plural
+from pipeline.wording import ago, bounds, listed, moment, plain, plural
 
 
 def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     """What fires, what is measured and what is normal, the cause, what to do, where to look."""
-    alerts = _explained(brief)
-    if not alerts and not brief.chain:
+    if not brief.explained and not brief.chain:
         return _nothing_fires(brief, actions)
     shown = brief.chain or tuple(f for f in brief.findings if f.evidence_id)
-    affected = f"**Affected**: {listed(list(brief.affected), limit=10)}." if brief.affected else ""
-    no_cause = (
-        ""
-        if brief.cause
-        else "**No confident cause**: nothing that is measured left its normal together with this alert."
-    )
     return sections.join(
         unknown_names(brief),
-        "\n\n".join(_headline(brief, alert) for alert in alerts[:5]),
-        f"…and {plural(len(alerts) - 5, 'more alert')} with it." if len(alerts) > 5 else "",
+        "\n\n".join(_headline(brief, alert, number) for alert, number in brief.explained),
+        _further(brief),
+        sections.cannot_be_told(brief),
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
-        "\n".join(
-            f"**Its rule**: {item.summary} [{item.id}]." for item in brief.evidence if item.title.startswith("rule ")
-        ),
-        sections.cause(brief),
-        no_cause,
-        affected,
+        _rules(brief),
+        sections.cause(brief) or _no_cause(brief),
         rankings(brief),
         sections.logs(brief),
         sections.to_do(brief, actions),
@@ -41,40 +32,73 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     )
 
 
-def _explained(brief: Brief) -> list[Alert]:
-    cited = [item.title.removeprefix("alert ") for item in brief.evidence if item.title.startswith("alert ")]
-    explained = [alert for alert in brief.alerts if alert.name in cited]
-    if brief.question.subjects:
-        mine = [a for a in explained if brief.inventory.entity_of(a.labels) in brief.question.subjects]
-        explained = mine or explained
-    return sorted(explained, key=lambda alert: (sections.severity_rank(alert), alert.starts_at))
-
-
-def _headline(brief: Brief, alert: Alert) -> str:
-    entity = brief.inventory.entity_of(alert.labels) or alert.labels.get("instance", "")
-    number = next(
-        (i.id for i in brief.evidence if i.title == f"alert {alert.name}" and alert.summary in i.summary), None
-    )
+def _headline(brief: Brief, alert: Alert, number: str) -> str:
     since = moment(alert.starts_at, brief.zone, now=brief.question.at)
     state = f"is {alert.state}" if alert.state != "suppressed" else "fires but is silenced or inhibited"
+    where = plain(place_of(alert, brief.inventory))
     return (
-        f"**{alert.name}** on **{entity}** ({alert.severity}) {state} since {since}, {ago(alert.starts_at, brief.question.at)}: "
-        f"{alert.summary.rstrip('.')}.{f' [{number}]' if number else ''}"
+        f"**{plain(alert.name)}** on **{where}** ({plain(alert.severity)}) {state} since {since}, "
+        f"{ago(alert.starts_at, brief.question.at)}: {plain(alert.summary.rstrip('.'))}. [{number}]"
     )
+
+
+def _further(brief: Brief) -> str:
+    """How many more fire than are explained; nothing when the question names what it is about."""
+    if not brief.explained or brief.question.subjects or brief.question.alert_names:
+        return ""
+    active = sum(alert.state in {"firing", "suppressed"} for alert in brief.alerts)
+    rest = active - len(brief.explained)
+    return f"…and {plural(rest, 'more alert')}." if rest > 0 else ""
+
+
+def _rules(brief: Brief) -> str:
+    items = [item for item in brief.evidence if item.title.startswith("rule ")]
+    return "\n".join(f"**Its rule**: {plain(item.summary)} [{item.id}]." for item in items)
+
+
+def _no_cause(brief: Brief) -> str:
+    if not brief.measured:
+        return f"**No confident cause**: {sections.unmeasured(brief)}."
+    return "**No confident cause**: nothing that is measured left its normal together with this alert."
 
 
 def _nothing_fires(brief: Brief, actions: Sequence[Action]) -> str:
     question = brief.question
-    about = listed(list(question.subjects)) if question.subjects else "this"
-    fires = "fires"
-    if question.named_window:
-        start, end = (moment(t, brief.zone, now=question.at) for t in (question.window.start, question.window.end))
-        about, fires = f"{about} between {start} and {end}", "fired"
-    nothing = f"No alert {fires} about {about}, and nothing that was measured there is out of the ordinary. No confident cause."
     return sections.join(
         unknown_names(brief),
-        nothing if not question.unknown else "",
-        compare_subjects(brief),
+        "" if question.unknown else _nothing(brief),
+        _rules(brief),
+        compare_subjects(brief) if brief.measured else "",
         sections.logs(brief),
         sections.to_do(brief, actions) if brief.passages else "",
     )
+
+
+def _nothing(brief: Brief) -> str:
+    """That no alert fires and nothing is out of the ordinary, each only as far as it could be read."""
+    question = brief.question
+    about = listed([plain(name) for name in question.subjects or question.alert_names]) if _is_named(brief) else "this"
+    fires = "fires"
+    if question.named_window:
+        start, end = bounds(question.window, brief.zone, now=question.at)
+        about, fires = f"{about} between {start} and {end}", "fired"
+    open_ = sections.cannot_be_told(brief)
+    if brief.alerts_read and not _fires(brief):
+        open_ = f"No alert {fires} about {about}. {open_}".strip()
+    if brief.measured:
+        odd = any(f.abnormal and f.entity in question.subjects for f in brief.findings)
+        open_ += (
+            " Nothing that was measured explains it." if odd else " Nothing that was measured is out of the ordinary."
+        )
+    return f"{open_} No confident cause.".strip()
+
+
+def _is_named(brief: Brief) -> bool:
+    return bool(brief.question.subjects or brief.question.alert_names)
+
+
+def _fires(brief: Brief) -> bool:
+    """Whether one of the alerts at hand is about what the question names."""
+    names = brief.question.alert_names
+    near = alerts_near(brief, brief.alerts)
+    return any(alert.state in {"firing", "suppressed"} and (not names or alert.name in names) for alert in near)

@@ -4,55 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.vocabulary import Action, Alert
-from pipeline.alert_evidence import FIRED
+from core.vocabulary import Action
+from pipeline.alert_evidence import FIRED, MAX_NAMES, began, fired_groups
 from pipeline.brief import Brief
 from pipeline.log_evidence import quote
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import unknown_names
-from pipeline.wording import cite, clock_length, listed, moment
+from pipeline.wording import bounds, cite, clock_length, plain
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
     """Alerts and container restarts in the window. Which sources of changes are not read yet is said, not passed over."""
     del actions
-    question = brief.question
-    fired: dict[str, list[Alert]] = {}
-    for alert in brief.history:
-        mine = not question.subjects or brief.inventory.entity_of(alert.labels) in question.subjects
-        if mine and alert.starts_at >= question.window.start:
-            fired.setdefault(alert.name, []).append(alert)
-    number = brief.number_of(FIRED)
-    lines = [_fired(brief, name, alerts) for name, alerts in sorted(fired.items(), key=lambda i: i[1][0].starts_at)]
-    restarted = [f for f in brief.findings if f.signal.name == "container_restarts" and f.evidence_id]
-    window = f"{moment(question.window.start, brief.zone, now=question.at)} to {moment(question.window.end, brief.zone, now=question.at)}"
+    window = brief.question.window
+    start, end = bounds(window, brief.zone, now=brief.question.at)
     return sections.join(
         unknown_names(brief),
-        f"**{window}** ({clock_length(question.window.length)}):",
-        sections.bullets(f"{line}{number}" for line in lines) or f"- no alert began to fire{number}",
-        "Restarted in the last 15 minutes: "
-        + ", ".join(f"{f.entity} ({f.value:.0f}×){cite(f)}" for f in restarted)
-        + "."
-        if restarted
-        else "",
+        f"**{start} to {end}** ({clock_length(window.length)}):",
+        _fired(brief),
+        _restarted(brief),
         "Ansible runs, commits, image updates and annotations are not read yet, so a change made by them is not listed.",
     )
 
 
-def _fired(brief: Brief, name: str, alerts: Sequence[Alert]) -> str:
-    """One line for all that fired under one name, oldest first."""
-    where = [brief.inventory.entity_of(alert.labels) or alert.labels.get("instance", "?") for alert in alerts]
-    since = moment(alerts[0].starts_at, brief.zone, now=brief.question.at)
-    return f"{since} {name} fired on {listed(list(dict.fromkeys(where)))}"
+def _fired(brief: Brief) -> str:
+    """One line for all that began to fire under one name, oldest first."""
+    number = brief.number_of(FIRED)
+    if not brief.history_read or not number:
+        return "It cannot be told which alerts fired: their history could not be read (see the gaps)."
+    groups = fired_groups(brief.history, brief.inventory, brief.question.window)
+    lines = [
+        f"{began(g, brief)} {plain(g.first.name)} fired{g.times} on {plain(g.where)}{number}"
+        for g in groups[:MAX_NAMES]
+    ]
+    if len(groups) > MAX_NAMES:
+        lines.append(f"…and {len(groups) - MAX_NAMES} more alert names{number}")
+    return sections.bullets(lines or [f"no alert began to fire{number}"])
+
+
+def _restarted(brief: Brief) -> str:
+    if not brief.measured:
+        return f"It cannot be told whether containers restarted: {sections.unmeasured(brief)}."
+    restarts = [f for f in brief.findings if f.signal.name == "container_restarts" and f.value > 0]
+    shown = [f for f in restarts if f.evidence_id]
+    if not shown:
+        return ""
+    told = ", ".join(f"{plain(f.entity)} ({f.value:.0f}×){cite(f)}" for f in shown)
+    more = f" and {len(restarts) - len(shown)} more" if len(restarts) > len(shown) else ""
+    return f"Restarted in the last 15 minutes: {told}{more}."
 
 
 def log_question(brief: Brief, actions: Sequence[Action]) -> str:
     """What the logs say, quoted and counted."""
     del actions
-    window = " and ".join(moment(t, brief.zone) for t in (brief.question.window.start, brief.question.window.end))
+    window = " and ".join(bounds(brief.question.window, brief.zone, now=brief.question.at))
     item = next((item for item in brief.evidence if item.source == "logs"), None)
     if item is None:
-        return sections.join(unknown_names(brief), f"No matching log line was found between {window}.")
-    lines = [f"{quote(line, brief.zone, brief.question.at)} [{item.id}]" for line in brief.log_lines]
+        unread = any(line.startswith(("logs: ", "deadline: ")) for line in brief.gaps)
+        nothing = "It cannot be told: the logs could not be read in full (see the gaps)."
+        return sections.join(
+            unknown_names(brief), nothing if unread else f"No matching log line was found between {window}."
+        )
+    lines = [f"{plain(quote(line, brief.zone, brief.question.at))} [{item.id}]" for line in brief.log_lines]
     head = f"**{item.available} matching lines** between {window}, {len(lines)} of them shown [{item.id}]:"
     return sections.join(unknown_names(brief), head, sections.bullets(lines))

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.brief import Brief, Finding
 from pipeline.narrate import sections
-from pipeline.rankings import values_of
-from pipeline.wording import cite, compared, listed, quantity, subject
-
-MAX_ROWS = 12
+from pipeline.rankings import main_signal, threshold_of, values_of
+from pipeline.signals import load_domain
+from pipeline.wording import cite, compared, listed, plain, subject
 
 
 def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
@@ -33,67 +32,78 @@ def unknown_names(brief: Brief) -> str:
     """ "no such host or service" with what may have been meant."""
     lines = []
     for unknown in brief.question.unknown:
-        hint = f"; did you mean {listed(list(unknown.suggestions))}?" if unknown.suggestions else "."
-        lines.append(f"There is no such host or service as “{unknown.name}” in the inventory{hint}")
+        hint = f"; did you mean {plain(listed(list(unknown.suggestions)))}?" if unknown.suggestions else "."
+        lines.append(f"There is no such host or service as “{plain(unknown.name)}” in the inventory{hint}")
     return "\n".join(lines)
 
 
 def compare_subjects(brief: Brief) -> str:
     """The measurements of the named hosts and services that carry evidence."""
-    if not brief.question.subjects:
+    subjects = brief.question.subjects
+    if not subjects:
         return ""
+    if not brief.measured:
+        return f"**It cannot be told**: {sections.unmeasured(brief)}."
+    names = plain(listed(list(subjects)))
     shown = [f for f in brief.findings if f.evidence_id]
     if not shown:
-        return f"Nothing is measured about {listed(list(brief.question.subjects))} that this question asks for."
-    head = listed(list(brief.question.subjects))
-    verdict = (
-        "is out of its ordinary"
-        if any(f.abnormal for f in shown if f.entity in brief.question.subjects)
-        else "is within its ordinary"
-    )
-    return f"**{head}** {verdict}:\n{sections.measured(brief, shown)}"
+        return f"Nothing is measured about {names} that this question asks for."
+    own = [f for f in brief.findings if f.entity in subjects]
+    odd = brief.cause is not None or any(f.abnormal or (f.signal.is_state and f.breached) for f in own)
+    is_ = ("is", "its") if len(subjects) == 1 else ("are", "their")
+    verdict = f"{is_[0]} {'out of' if odd else 'within'} {is_[1]} ordinary"
+    return f"**{names}** {verdict}:\n{sections.measured(brief, shown)}"
 
 
 def rankings(brief: Brief) -> str:
-    """Who leads nearby: one line for each ranking, with how many more there are."""
+    """Who leads nearby: one line for each ranking, with how many there are in all."""
     lines = []
     for ranking in brief.rankings:
-        rest = len(ranking.rows) - ranking.shown
-        more = f" (of {len(ranking.rows)})" if rest > 0 else ""
-        lines.append(f"{ranking.title}{more}: {values_of(ranking.rows[: ranking.shown])} [{ranking.evidence_id}]")
+        shown = ranking.rows[: ranking.shown]
+        more = f" (of {len(ranking.rows)})" if len(ranking.rows) > len(shown) else ""
+        lines.append(f"{plain(ranking.title)}{more}: {plain(values_of(shown))} [{ranking.evidence_id}]")
     return sections.bullets(lines)
 
 
 def rank_everything(brief: Brief) -> str:
     """The question's main signal over all entities: what is beyond its threshold, then who comes next."""
+    if not brief.measured:
+        return f"**It cannot be told**: {sections.unmeasured(brief)}."
     if not brief.rankings:
-        return "Nothing could be measured for this question."
+        name = main_signal(brief.question, brief.findings)
+        phrase = load_domain().signals[name].phrase if name else "this question"
+        return f"**{phrase}**: nothing is measured."
     ranking = brief.rankings[0]
     signal = ranking.rows[0].signal
-    beyond = [f for f in ranking.rows if f.breached]
-    flagged = [f for f in brief.findings if f.breached and f.signal.name == signal.name and f.evidence_id]
-    if beyond:
-        head = (
-            f"**{len(beyond)} of {len(ranking.rows)} beyond the threshold** of {_limit(beyond[0])} for {signal.phrase}"
-        )
-        body = sections.measured(brief, flagged) if flagged else values_of(beyond[:MAX_ROWS])
-    elif signal.threshold is not None:
-        head = (
-            f"**None of {len(ranking.rows)}** is beyond the threshold for {signal.phrase} ({_limit(ranking.rows[0])})"
-        )
-        body = ""
-    else:
-        head, body = f"**{signal.phrase}**, {len(ranking.rows)} measured", ""
-    following = [f for f in ranking.rows[: ranking.shown] if not f.breached]
+    count = len(ranking.rows)
     citation = f" [{ranking.evidence_id}]"
-    return sections.join(f"{head}{citation}.", body, f"Next: {values_of(following)}{citation}." if following else "")
+    beyond = [f for f in ranking.rows if f.breached]
+    if beyond:
+        head = f"**{len(beyond)} of {count} beyond the threshold** of {threshold_of(signal)} for {signal.phrase}"
+    elif signal.threshold is not None:
+        head = f"**None of {count}** is beyond the threshold for {signal.phrase} ({threshold_of(signal)})"
+    else:
+        head = f"**{signal.phrase}**, {count} measured"
+    following = [f for f in ranking.rows[: ranking.shown] if not f.breached]
+    rest = values_of(following, of=count - len(beyond))
+    return sections.join(
+        f"{head}{citation}.",
+        _beyond(brief, beyond, ranking.shown, citation),
+        f"Next: {plain(rest)}{citation}." if following else "",
+    )
 
 
-def _limit(finding: Finding) -> str:
-    signal = finding.signal
-    if signal.unit == "state":
-        return f"“{signal.says.get(0 if signal.bad == 'down' else 1, 'bad')}”"
-    return quantity(signal, signal.threshold or 0.0)
+def _beyond(brief: Brief, beyond: Sequence[Finding], limit: int, citation: str) -> str:
+    """Those beyond the threshold: each with its own item where it has one, else by its value alone; the rest is counted."""
+    flagged = [f for f in beyond if f.evidence_id]
+    others = [f for f in beyond[:limit] if not f.evidence_id]
+    rest = len(beyond) - len(flagged)
+    lines = [sections.measured(brief, flagged)] if flagged else []
+    if others:
+        lines.append(f"- {plain(values_of(others, of=rest))}{citation}")
+    elif rest:
+        lines.append(f"- …and {rest} more{citation}")
+    return "\n".join(lines)
 
 
 def _flagged(brief: Brief) -> bool:
@@ -102,4 +112,4 @@ def _flagged(brief: Brief) -> bool:
 
 def one_line(finding: Finding) -> str:
     """A finding as part of a list."""
-    return f"{subject(finding)}: {finding.signal.phrase} {compared(finding)}{cite(finding)}"
+    return f"{plain(subject(finding))}: {finding.signal.phrase} {compared(finding)}{cite(finding)}"

@@ -6,85 +6,118 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from core.vocabulary import Action, Alert
-from pipeline.alert_evidence import FIRED, FIRING_NOW
-from pipeline.brief import Brief
+from pipeline.alert_evidence import (
+    FIRED,
+    FIRING_NOW,
+    MAX_NAMES,
+    AlertGroup,
+    alerts_near,
+    grouped,
+    since,
+)
+from pipeline.brief import Brief, Finding
 from pipeline.narrate import sections
+from pipeline.narrate.extent import EXTENT
 from pipeline.narrate.metrics import one_line, unknown_names
-from pipeline.wording import ago, listed, moment, plural
+from pipeline.wording import bounds, cite, listed, plain, plural
 
 MAX_NOTABLE = 6
+UNTOLD = f"**It cannot be told** which alerts fire: {sections.UNREAD_ALERTS}."
 
 
 def alert_summary(brief: Brief, actions: Sequence[Action]) -> str:
     """Alerts by severity, then by name; and the cause that most of them share, if one is found."""
-    firing = [alert for alert in brief.alerts if alert.state == "firing"]
-    quiet = [alert for alert in brief.alerts if alert.state == "suppressed"]
+    if not brief.alerts_read:
+        return sections.join(unknown_names(brief), UNTOLD, _ended(brief))
+    alerts = alerts_near(brief, brief.alerts)
     number = brief.number_of(FIRING_NOW)
-    if not brief.alerts:
-        recent = [alert for alert in brief.history if alert.ends_at]
-        last = (
-            f" In the last 24 hours {plural(len(recent), 'alert')} fired and ended{brief.number_of(FIRED)}."
-            if recent
-            else ""
-        )
-        return f"No alert is firing{number}.{last}"
-    groups: dict[str, list[Alert]] = defaultdict(list)
-    for alert in sorted(firing, key=lambda a: (sections.severity_rank(a), a.name, a.starts_at)):
-        groups[alert.severity].append(alert)
-    counts = ", ".join(f"{len(members)} {severity}" for severity, members in groups.items())
+    if not alerts:
+        return sections.join(unknown_names(brief), f"No alert is firing{number}.", _ended(brief))
+    groups = grouped(alerts, brief.inventory)
+    told: dict[str, list[AlertGroup]] = defaultdict(list)
+    for group in groups[:MAX_NAMES]:
+        state = "silenced or inhibited" if group.first.state == "suppressed" else group.first.state
+        told[group.first.severity if state == "firing" else state].append(group)
+    firing = [alert for alert in alerts if alert.state == "firing"]
+    by_severity = Counter(alert.severity for alert in sorted(firing, key=sections.severity_rank))
+    counts = ", ".join(f"{count} {plain(severity)}" for severity, count in by_severity.items())
+    rest = len(groups) - MAX_NAMES
     return sections.join(
-        f"**{plural(len(firing), 'alert')} firing** ({counts}){number}." if firing else "**No alert is firing.**",
-        *(_severity_group(brief, severity, members) for severity, members in groups.items()),
-        f"Silenced or inhibited: {listed([_short(brief, alert) for alert in quiet])}." if quiet else "",
+        unknown_names(brief),
+        f"**{plural(len(firing), 'alert')} firing** ({counts}){number}."
+        if firing
+        else f"**No alert is firing**{number}.",
+        *(f"{plain(title).capitalize()}\n{_lines(brief, members)}" for title, members in told.items()),
+        f"…and {rest} more alert names{number}." if rest > 0 else "",
         f"**What they have in common**\n{sections.cause(brief)}" if brief.cause and firing else "",
         sections.to_do(brief, actions) if brief.cause and brief.passages else "",
     )
 
 
-def _severity_group(brief: Brief, severity: str, members: Sequence[Alert]) -> str:
-    lines = []
-    for name, count in Counter(alert.name for alert in members).items():
-        same = [alert for alert in members if alert.name == name]
-        oldest = min(alert.starts_at for alert in same)
-        places = [brief.inventory.entity_of(a.labels) or a.labels.get("instance", "?") for a in same]
-        where = listed(list(dict.fromkeys(places)), limit=8)
-        since = f"since {moment(oldest, brief.zone, now=brief.question.at)}, {ago(oldest, brief.question.at)}"
-        lines.append(f"**{name}**{f' × {count}' if count > 1 else ''} on {where}, {since}")
-    return f"{severity.capitalize()}\n{sections.bullets(lines)}"
+def _lines(brief: Brief, groups: Sequence[AlertGroup]) -> str:
+    number = brief.number_of(FIRING_NOW)
+    return sections.bullets(
+        f"**{plain(g.first.name)}**{g.times} on {plain(g.where)}, {since(g, brief)}{number}" for g in groups
+    )
 
 
-def _short(brief: Brief, alert: Alert) -> str:
-    return f"{alert.name} on {brief.inventory.entity_of(alert.labels) or alert.labels.get('instance', '?')}"
+def _ended(brief: Brief) -> str:
+    """What fired before, when nothing fires now."""
+    if not brief.history_read or not brief.number_of(FIRED):
+        return "" if brief.history_read else "What fired before could not be read (see the gaps)."
+    ended = sum(alert.ends_at is not None for alert in brief.history)
+    when = _between(brief) if brief.question.named_window else "In the last day"
+    return f"{when} {plural(ended, 'alert')} fired and ended{brief.number_of(FIRED)}." if ended else ""
 
 
 def status(brief: Brief, actions: Sequence[Action]) -> str:
     """Is anything wrong? Alerts, then what is out of the ordinary although no alert says so."""
-    firing = [alert for alert in brief.alerts if alert.state == "firing"]
-    subjects = set(brief.question.subjects)
-    if subjects:
-        firing = [alert for alert in firing if brief.inventory.entity_of(alert.labels) in subjects]
-    notable = [f for f in brief.findings if f.abnormal and f.evidence_id and (not subjects or f.entity in subjects)]
-    about = listed(sorted(subjects)) if subjects else _extent(brief)
-    history = fired_in_window(brief)
-    if not firing and not notable:
-        verdict = (
-            f"**Nothing is wrong** as far as can be seen: {about}; no alert fires, nothing is out of its ordinary."
-        )
-        if not brief.findings:
-            verdict = "**It cannot be told**: nothing could be measured (see the gaps)."
-        return sections.join(unknown_names(brief), history, verdict, _own_values(brief))
+    subjects = brief.question.subjects
+    firing = [alert for alert in alerts_near(brief, brief.alerts) if alert.state == "firing"]
+    odd = [f for f in brief.findings if f.abnormal and (not subjects or f.entity in subjects)]
+    if not firing and not odd:
+        return sections.join(unknown_names(brief), fired_in_window(brief), _all_well(brief), _own_values(brief))
     return sections.join(
         unknown_names(brief),
-        f"**{plural(len(firing), 'alert')} firing**: {listed([_short(brief, alert) for alert in firing])}{brief.number_of(FIRING_NOW)}."
-        if firing
-        else "**No alert fires.**",
-        history,
-        f"**Out of the ordinary** ({about})\n{sections.bullets(one_line(f) for f in notable[:MAX_NOTABLE])}"
-        if notable
-        else "",
-        sections.cause(brief),
+        _firing(brief, firing) if brief.alerts_read else "",
+        sections.cannot_be_told(brief),
+        fired_in_window(brief),
+        _notable(brief, odd),
+        sections.cause(brief) or sections.extent(brief),
         sections.to_do(brief, actions) if brief.cause and brief.passages else "",
     )
+
+
+def _all_well(brief: Brief) -> str:
+    """That nothing is wrong; or what cannot be told, and the half that can."""
+    fires, extent = brief.number_of(FIRING_NOW), brief.number_of(EXTENT)
+    open_ = sections.cannot_be_told(brief)
+    if open_:
+        known = f" No alert fires{fires}." if brief.alerts_read else ""
+        return open_ + known + (f" Nothing that was measured is out of its ordinary{extent}." if brief.measured else "")
+    about = f" with {plain(listed(list(brief.question.subjects)))}" if brief.question.subjects else ""
+    verdict = (
+        f"**Nothing is wrong**{about} as far as can be seen: no alert fires{fires}, nothing is out of its ordinary"
+    )
+    return sections.join(f"{verdict}{extent}.", sections.extent(brief))
+
+
+def _firing(brief: Brief, firing: Sequence[Alert]) -> str:
+    number = brief.number_of(FIRING_NOW)
+    if not firing:
+        return f"**No alert fires**{number}."
+    groups = grouped(firing, brief.inventory)
+    told = listed([plain(f"{g.first.name}{g.times} on {g.where}") for g in groups])
+    return f"**{plural(len(firing), 'alert')} firing**: {told}{number}."
+
+
+def _notable(brief: Brief, odd: Sequence[Finding]) -> str:
+    shown = [f for f in odd if f.evidence_id][:MAX_NOTABLE]
+    if not shown:
+        return ""
+    rest = len(odd) - len(shown)
+    lines = [*map(one_line, shown), *([f"…and {rest} more{brief.number_of(EXTENT)}"] if rest else [])]
+    return f"**Out of the ordinary**\n{sections.bullets(lines)}"
 
 
 def _own_values(brief: Brief) -> str:
@@ -95,14 +128,21 @@ def _own_values(brief: Brief) -> str:
 
 def fired_in_window(brief: Brief) -> str:
     """What fired in the stretch of time that the question names."""
-    if not brief.question.named_window or not brief.number_of(FIRED):
+    if not brief.question.named_window:
         return ""
-    start, end = (moment(t, brief.zone) for t in (brief.question.window.start, brief.question.window.end))
-    names = listed(
-        [f"{name} × {count}" for name, count in Counter(alert.name for alert in brief.history).most_common()]
-    )
-    count = plural(len(brief.history), "alert") if brief.history else "no alert"
-    return f"Between {start} and {end} {count} fired{f' ({names})' if brief.history else ''}{brief.number_of(FIRED)}."
+    number = brief.number_of(FIRED)
+    if not brief.history_read or not number:
+        return f"{_between(brief)}: what fired could not be read (see the gaps)."
+    names = Counter(alert.name for alert in brief.history)
+    if not names:
+        return f"{_between(brief)} no alert fired{number}."
+    told = plain(listed([f"{name} × {count}" for name, count in names.most_common()]))
+    return f"{_between(brief)} {plural(len(brief.history), 'alert')} fired ({told}){number}."
+
+
+def _between(brief: Brief) -> str:
+    start, end = bounds(brief.question.window, brief.zone, now=brief.question.at)
+    return f"Between {start} and {end}"
 
 
 def clarify(brief: Brief, actions: Sequence[Action]) -> str:
@@ -111,23 +151,6 @@ def clarify(brief: Brief, actions: Sequence[Action]) -> str:
 
 
 def _question_back(brief: Brief) -> str:
-    services = [e.name for e in brief.inventory.entities.values() if e.kind == "service"]
-    if brief.cause and brief.cause.entity:
-        return f"is what you notice about {listed([brief.cause.entity, *brief.affected[:3]])}, or about something else?"
-    example = listed(services[:2]).replace(" and ", " or ") if services else "one service"
-    return f"which service or device do you notice it on (for instance {example}), and since when?"
-
-
-def _extent(brief: Brief) -> str:
-    kinds = Counter(entity.kind for entity in brief.inventory.entities.values())
-    parts = [
-        plural(count, noun)
-        for noun, count in (
-            ("Proxmox node", kinds["node"]),
-            ("guest", kinds["guest"]),
-            ("host", kinds["host"]),
-            ("service", kinds["service"]),
-        )
-        if count
-    ]
-    return f"{listed(parts)} looked at"
+    if brief.cause and brief.cause.entity and brief.chain:
+        return f"is what you notice about {plain(brief.cause.entity)}{cite(brief.chain[-1])}, or about something else?"
+    return "which service or device do you notice it on, and since when?"

@@ -9,6 +9,7 @@ from pipeline.brief import Brief
 from pipeline.narrate import sections
 from pipeline.narrate.alert import explain_alert
 from pipeline.narrate.overview import status
+from pipeline.wording import plain
 
 
 def out_of_scope(brief: Brief, actions: Sequence[Action]) -> str:
@@ -39,7 +40,7 @@ def rca_draft(brief: Brief, actions: Sequence[Action]) -> str:
 def self_status(brief: Brief, actions: Sequence[Action]) -> str:
     del actions
     known = len(brief.inventory.entities)
-    problems = sections.bullets(brief.gaps)
+    problems = sections.bullets(plain(gap) for gap in brief.gaps)
     head = f"I answer without a language model (deterministic mode) and know {known} hosts and services."
     return sections.join(
         head,

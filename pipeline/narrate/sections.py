@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from urllib.parse import quote
 
 from core.vocabulary import Action, Alert
 from pipeline.brief import Brief, Finding
-from pipeline.wording import ago, cite, compared, duration, listed, moment, quantity, subject
+from pipeline.narrate.extent import EXTENT
+from pipeline.wording import cite, compared, course_of, listed, plain, quantity, subject
 
-SLOWEST_FILL_PER_HOUR = 0.0005
-"""A disk that fills slower than this, 5 % in 100 hours, is not called filling."""
-MOST_NAMED = 4
 SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
+UNREAD_ALERTS = "the alerts could not be read (see the gaps)"
+SAFE_IN_A_LINK = "/:?#@!$&'*+,;=%~-._"
 
 
 def join(*parts: str) -> str:
@@ -30,64 +30,55 @@ def measured(brief: Brief, findings: Sequence[Finding]) -> str:
 
 
 def _finding_line(brief: Brief, finding: Finding) -> str:
-    line = f"{subject(finding)}: {finding.signal.phrase} **{compared(finding)}**{cite(finding)}"
-    if finding.series and finding.series.onset and finding.abnormal:
-        onset = finding.series.onset
-        line += (
-            f"; it began to move at {moment(onset, brief.zone, now=brief.question.at)}, {ago(onset, brief.question.at)}"
-        )
-    fills = time_to_full(finding, brief.question.at)
-    if fills is not None:
-        line += f"; at the present trend it is full in {duration(fills)}"
-    return line
+    line = f"{plain(subject(finding))}: {finding.signal.phrase} **{compared(finding)}**{cite(finding)}"
+    return line + course_of(finding, brief.question.at, brief.zone)
 
 
-def time_to_full(finding: Finding, now: datetime) -> float | None:
-    """Seconds until a disk that fills is full: by its rise since it began to move, else by its trend; None when it does not rise."""
-    series = finding.series
-    if finding.signal.name != "disk_used" or series is None:
-        return None
-    per_hour = series.trend_per_hour
-    if series.onset and series.before is not None:
-        hours = (now - series.onset).total_seconds() / 3600
-        per_hour = (finding.value - series.before) / hours if hours > 0 else 0.0
-    if per_hour <= SLOWEST_FILL_PER_HOUR:
-        return None
-    return max(0.0, (1 - finding.value) / per_hour * 3600)
+def unmeasured(brief: Brief) -> str:
+    """Why nothing is known of any measurement."""
+    if any("nothing is recorded at" in line for line in brief.gaps):
+        return "no measurements exist for that time (see the gaps)"
+    return "nothing could be measured (see the gaps)"
+
+
+def cannot_be_told(brief: Brief) -> str:
+    """What stays open because it could not be read; empty when alerts and measurements could be."""
+    why = [] if brief.alerts_read else [UNREAD_ALERTS]
+    why += [] if brief.measured else [unmeasured(brief)]
+    return f"**It cannot be told** whether all is well: {listed(why)}." if why else ""
 
 
 def cause(brief: Brief) -> str:
-    """The cause with its confidence, the way that leads to it, and what else it might be."""
-    if brief.cause is None:
+    """The cause with its confidence, how far it reaches, the way that leads to it, and what else it might be."""
+    if brief.cause is None or not brief.chain:
         return ""
     kind = brief.cause.kind.replace("_", " ")
-    head = f"**Most likely cause: {brief.cause.entity} ({kind})**, confidence {brief.cause.confidence:.0%}."
     end = brief.chain[-1]
-    lines = [head, f"{brief.cause.statement}{cite(end)}."]
-    lines += extent(brief)
+    name = plain(brief.cause.entity or "unknown")
+    lines = [
+        f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cite(end)}.",
+        f"{brief.cause.statement}{cite(end)}.",
+        extent(brief),
+    ]
     if len(brief.chain) > 1:
         way = " → ".join(
-            f"{subject(f)} {f.signal.phrase} {quantity(f.signal, f.value)}{cite(f)}" for f in reversed(brief.chain)
+            f"{plain(subject(f))} {f.signal.phrase} {quantity(f.signal, f.value)}{cite(f)}"
+            for f in reversed(brief.chain)
         )
         lines.append(f"How it leads there: {way}.")
     if brief.cause.alternatives:
         lines.append(f"Also out of the ordinary: {'; '.join(brief.cause.alternatives)}.")
-    return "\n\n".join(lines)
+    return join(*lines)
 
 
-def extent(brief: Brief) -> list[str]:
-    """How many of a kind are down, for the state signals on the way: "2 of 2 resolvers down"."""
-    lines = []
-    for signal in dict.fromkeys(f.signal.name for f in brief.chain if f.signal.counted):
-        all_ = [f for f in brief.findings if f.signal.name == signal]
-        down = [f for f in all_ if f.breached]
-        names = f" ({listed([f.entity for f in down])})" if len(down) <= MOST_NAMED else ""
-        lines.append(f"{len(down)} of {len(all_)} {all_[0].signal.counted} down{names}.")
-    return lines
+def extent(brief: Brief) -> str:
+    """How far it reaches, in the words of its item."""
+    item = next((item for item in brief.evidence if item.title == EXTENT), None)
+    return f"**Extent**: {plain(item.summary)} [{item.id}]." if item else ""
 
 
 def logs(brief: Brief) -> str:
-    return "\n".join(f"**Logs** [{item.id}]: {item.summary}" for item in brief.evidence if item.source == "logs")
+    return "\n".join(f"**Logs** [{item.id}]: {plain(item.summary)}" for item in brief.evidence if item.source == "logs")
 
 
 def to_do(brief: Brief, actions: Sequence[Action]) -> str:
@@ -111,8 +102,16 @@ def to_do(brief: Brief, actions: Sequence[Action]) -> str:
 
 
 def links(brief: Brief) -> str:
-    found = list(dict.fromkeys(f"[{item.title}]({item.link})" for item in brief.evidence if item.link))
-    return f"**Open in the source**: {' · '.join(found[:5])}" if found else ""
+    """The items' own pages; only web addresses, written so that they cannot leave the link."""
+    found = list(
+        dict.fromkeys(
+            f"[{plain(item.title)}]({quote(item.link, safe=SAFE_IN_A_LINK)})"
+            for item in brief.evidence
+            if item.link and item.link.startswith(("http://", "https://"))
+        )
+    )
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"**Open in the source**: {' · '.join(found[:5])}{more}" if found else ""
 
 
 def severity_rank(alert: Alert) -> int:

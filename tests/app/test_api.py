@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.api import build_api
 from app.server import in_background
 from core.errors import ConfigurationError
 from core.settings import Settings
@@ -35,8 +37,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield base
 
 
-def call(url: str, body: bytes | None = None) -> tuple[int, bytes]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+def call(url: str, body: bytes | None = None, *, host: str | None = None) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, response.read()
@@ -84,6 +87,42 @@ def test_a_body_that_is_not_json_or_too_large_is_refused(url) -> None:
     assert status == 400
     assert "error" in json.loads(text)
     assert call(f"{url}/ask", json.dumps({"question": "x" * 100_000}).encode())[0] == 413
+
+
+@pytest.mark.parametrize("body", [b"{broken", b"\xff\xfe\x00binary", b"[]", b"7"])
+def test_a_bad_body_is_named_as_the_body(url, body) -> None:
+    status, text = call(f"{url}/ask", body)
+    assert 400 <= status < 500
+    assert json.loads(text)["error"].startswith("body: ")
+
+
+@pytest.mark.parametrize(("path", "expected"), [("nowhere", 404), ("ask", 405)])
+def test_a_wrong_path_or_method_is_named_as_the_path(url, path, expected) -> None:
+    status, text = call(f"{url}/{path}")
+    assert status == expected
+    assert json.loads(text)["error"].startswith("path: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", 200), ("localhost:8080", 200), ("[::1]:8080", 200), ("evil.example", 400), ("127.0.0.1.evil.example", 400)],
+)  # fmt: skip
+def test_only_loopback_names_are_served(url, host, expected) -> None:
+    assert call(f"{url}/metrics", host=host)[0] == expected
+
+
+def test_what_nobody_expected_is_a_500_without_details(tmp_path) -> None:
+    api = build_api(Settings(_env_file=None, data_dir=tmp_path))
+
+    @api.get("/broken")
+    async def broken() -> None:
+        raise OverflowError("hunter2secret")
+
+    with TestClient(api, base_url="http://localhost", raise_server_exceptions=False) as client:
+        response = client.get("/broken")
+    assert response.status_code == 500
+    assert response.json()["error"].startswith("internal error: OverflowError")
+    assert "hunter2secret" not in response.text
 
 
 def test_health_tells_each_component_and_fails_when_nothing_can_be_read(url) -> None:

@@ -102,6 +102,31 @@ def test_a_batch_answers_in_order_and_names_the_bad_line(tmp_path) -> None:
     assert done.returncode == 2
 
 
+def test_an_unexpected_error_ends_neither_the_batch_nor_its_output(tmp_path) -> None:
+    lines = ['{"question": "tell me a joke", "session_id": "\\ud800"}', "{broken", '{"question": "write a poem"}']
+    done = sre("ask", "--batch", "-", cwd=tmp_path, stdin="\n".join(lines))
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert results[0] == {"error": "internal error: PydanticSerializationError"}
+    assert "line 2" in results[1]["error"]
+    assert results[2]["intent"] == "out_of_scope"
+    assert "PydanticSerializationError" in done.stderr
+    assert done.returncode == 1
+
+
+def test_times_far_away_are_answered_or_refused(tmp_path) -> None:
+    lines = [
+        '{"question": "why was media slow on 0001-01-01?"}',
+        '{"question": "what changed since 9999-12-31?"}',
+        '{"question": "alerts in the last 500000 days"}',
+        '{"question": "is anything wrong?", "at": "0001-01-01T00:00:00Z"}',
+    ]
+    done = sre("ask", "--batch", "-", cwd=tmp_path, stdin="\n".join(lines))
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [("error" in r) for r in results] == [False, False, False, True]
+    assert results[3]["error"].startswith("line 4: at: ")
+    assert done.returncode == 2
+
+
 def test_a_password_in_a_url_is_never_shown(tmp_path) -> None:
     url = "http://admin:" + "hunter2secret" + "@127.0.0.1:9"
     for command in (["doctor"], ["alerts"], ["ask", "is anything wrong?"]):
@@ -120,6 +145,27 @@ def test_init_tests_what_it_is_told_and_writes_an_env_file_for_its_owner(tmp_pat
     assert "needs a scheme" in done.stderr
 
 
+def test_init_removes_what_is_skipped_and_keeps_the_other_lines(tmp_path) -> None:
+    written = tmp_path / ".env"
+    written.write_text(f"# mine\nOTHER=1\nSRE_PROMETHEUS_URL='{NOBODY}'\nSRE_GRAFANA_URL='{NOBODY}'\n")
+    written.chmod(0o644)
+    done = sre("init", cwd=tmp_path, stdin="-\n-\n-\n-\nUTC\n")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert written.read_text() == "# mine\nOTHER=1\nSRE_TIMEZONE='UTC'\n"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".sre-init")] == []
+
+
+def test_a_damaged_index_is_reported(tmp_path) -> None:
+    index = tmp_path / "data" / "index"
+    index.mkdir(parents=True)
+    (index / "current.json").write_text("{")
+    done = sre("doctor", "--json", cwd=tmp_path)
+    runbooks = next(c for c in json.loads(done.stdout)["components"] if c["name"] == "runbooks")
+    assert (runbooks["state"], runbooks["next_step"]) == ("failed", "run: sre ingest")
+    assert done.returncode == 1
+
+
 def test_ingest_and_search_find_the_page(tmp_path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -133,6 +179,9 @@ def test_ingest_and_search_find_the_page(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "3 documents" in done.stdout
     assert "broken.md" in done.stderr
-    queries = '{"query": "how do I restart the resolver"}\n{"query": "power outage"}\n'
+    queries = '{"query": "how do I restart the resolver"}\n{"query": 7}\n{"query": "power outage"}\n'
     found = sre("search", "--batch", "-", "--index", str(tmp_path / "index"), cwd=tmp_path, stdin=queries)
-    assert [json.loads(line)[0]["document"] for line in found.stdout.splitlines()] == ["dns.md", "ups.md"]
+    dns, problem, ups = (json.loads(line) for line in found.stdout.splitlines())
+    assert (dns[0]["document"], ups[0]["document"]) == ("dns.md", "ups.md")
+    assert "line 2: query" in problem["error"]
+    assert found.returncode == 2

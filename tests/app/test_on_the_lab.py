@@ -17,6 +17,8 @@ import pytest
 from app.server import in_background
 from core.settings import Settings
 from scenarios.processes import choose_ports
+from scenarios.topology import load_homelab
+from tests.pipeline.test_grounded import ungrounded
 
 SRE = str(Path(sys.executable).with_name("sre"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -83,6 +85,11 @@ def test_every_citation_stands_for_an_item(answers) -> None:
     for name, answer in answers.items():
         known = {item["id"] for item in (*answer["evidence"], *answer["passages"], *answer["changes"])}
         assert set(re.findall(r"\[([EKC]\d+)\]", answer["answer"])) <= known, name
+
+
+def test_every_number_and_host_is_carried_by_a_cited_item(answers) -> None:
+    loose = {name: ungrounded(answer, load_homelab().entities) for name, answer in answers.items()}
+    assert {name: found for name, found in loose.items() if found} == {}
 
 
 @pytest.mark.parametrize("name", ["alert", "vague_why", "vague", "summary", "status"])

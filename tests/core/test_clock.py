@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock import FUTURE_TOLERANCE, isoformat, now, parse_at, refuse_future, to_utc
+from core.clock import EARLIEST, FUTURE_TOLERANCE, isoformat, now, parse_at, refuse_future, to_utc
 from core.errors import InvalidInput
 
 
@@ -38,6 +38,13 @@ def test_parse_at_refuses_and_names_the_field(text):
     assert "2026-11-20T03:10:00Z" in message
     assert len(message) < 200
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", ["1999-12-31T23:59:59Z", "0001-01-02T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_a_time_before_anything_was_measured_is_refused(text):
+    with pytest.raises(InvalidInput, match=r"^at: .* lies before 2000-01-01"):
+        parse_at(text, field="at")
+    assert parse_at("2000-01-01T00:00:00Z") == EARLIEST
 
 
 @given(st.text(max_size=60))

@@ -10,10 +10,12 @@ import pytest
 
 from core.vocabulary import INTENTS, Evidence, Passage, SeriesSummary, Window
 from pipeline.actions import steps_of
+from pipeline.alert_evidence import one_alert
 from pipeline.brief import Brief, Question
 from pipeline.cause import conclude, explain_symptom
 from pipeline.explain import NARRATORS, explain
 from pipeline.signals import load_domain
+from pipeline.wording import summary_of
 from tools.inventory import Inventory, Unknown
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -37,20 +39,24 @@ def brief(homelab, finding, memory_alert) -> Brief:
     host = replace(host, evidence_id="E2", series=series)
     leak = replace(leak, evidence_id="E3")
     chain = explain_symptom(host, [host, leak], homelab, load_domain())
+    at = a_question(memory_alert).at
     evidence = (
-        Evidence(id="E1", source="alertmanager", title="alert HostHighMemory", summary=f"x {memory_alert.summary}"),
+        one_alert(memory_alert, at, UTC_ZONE, "media").model_copy(update={"id": "E1"}),
         Evidence(
-            id="E2", source="prometheus", title="media: memory in use", summary="…", link="http://prometheus/graph"
+            id="E2", source="prometheus", title="media: memory in use", summary=summary_of(host, at, UTC_ZONE),
+            link="http://prometheus/graph",
         ),
-        Evidence(id="E3", source="prometheus", title="jellyfin: memory in use", summary="…"),
-    )
+        Evidence(
+            id="E3", source="prometheus", title="jellyfin: memory in use", summary=summary_of(leak, at, UTC_ZONE)
+        ),
+    )  # fmt: skip
     passage = Passage(
         id="K1", document="media-vm.md", heading="The media VM › Mitigation", score=0.9,
         text="## Mitigation\n\n1. Restart the container that grew:\n\n   ```bash\n   docker compose restart jellyfin\n   ```\n\n2. Watch it.\n",
     )  # fmt: skip
     return Brief(
         a_question(memory_alert), homelab, UTC_ZONE,
-        alerts=(memory_alert,), findings=(host, leak), chain=tuple(step.finding for step in chain),
+        alerts=(memory_alert,), explained=((memory_alert, "E1"),), findings=(host, leak), chain=tuple(step.finding for step in chain),
         cause=conclude(chain, ()), evidence=evidence, passages=(passage,),
     )  # fmt: skip
 
@@ -116,7 +122,8 @@ def test_an_unknown_name_is_named_with_what_may_be_meant(brief) -> None:
 def test_a_secret_in_an_alert_does_not_reach_the_answer(brief, memory_alert) -> None:
     secret = "pass" + "word=Tr0ub4dor&3xyz"
     leaky = memory_alert.model_copy(update={"annotations": {"summary": f"login failed with {secret}"}})
-    text = explain(replace(brief, alerts=(leaky,))).answer
+    text = explain(replace(brief, explained=((leaky, "E1"),))).answer
+    assert "login failed" in text
     assert "Tr0ub4dor" not in text
 
 

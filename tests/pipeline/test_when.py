@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.time_words import LONGEST
+from pipeline.time_lengths import LONGEST
 from pipeline.when import parse_window
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -62,6 +62,13 @@ STRETCHES = [
     ("since yesterday", "19 00:00", "now", "since yesterday"),
     ("since last night", "19 20:00", "now", "since last night"),
     ("since 2 hours ago", "20 08:00", "now", "since 2 hours ago"),
+    ("slow since 2 hours", "20 08:00", "now", "since 2 hours"),
+    ("since 10 minutes", "20 09:50", "now", "since 10 minutes"),
+    ("since about 30 days", "2026-10-21 11:00", "now", "since about 30 days"),
+    ("for the last half hour", "20 09:30", "now", "for the last half hour"),
+    ("media is slow for 3 hours", "20 07:00", "now", "for 3 hours"),
+    ("down for 3 hours yesterday", "19 00:00", "20 00:00", "yesterday"),
+    ("from 2026-11-18 to 9999-12-31", "18 00:00", "19 00:00", "from 2026-11-18"),
     ("since 03:10", "20 03:10", "now", "since 03:10"),
     ("since 22:00 something is wrong", "19 22:00", "now", "since 22:00"),
     ("since fri 18:00", "13 18:00", "now", "since fri 18:00"),
@@ -193,6 +200,14 @@ def test_a_point_gets_half_an_hour_to_either_side(text: str, at: str) -> None:
         "this evening",
         "31 February",
         "2031-01-01",
+        "why was media slow on 0001-01-01?",
+        "since 9999-12-31",
+        "9999-12-31 night",
+        "9999-12-31T23:59:59Z",
+        "between 0001-01-01 and 9999-12-31",
+        "1999-12-31",
+        "will it last for 2 days",
+        "for 5 s",
         "99:99",
         "25:10",
         "2026-13-45T10:00:00Z",
@@ -263,22 +278,9 @@ def test_an_absurd_duration_is_cut() -> None:
 
 
 WORDS = [
-    "last",
-    "since",
-    "at",
-    "3",
-    "03:10",
-    "am",
-    "Friday",
-    "and",
-    "between",
-    "night",
-    "2 hours ago",
-    "to",
-    "May",
-    "-",
-    "yesterday",
-]
+    "last", "since", "at", "3", "03:10", "am", "Friday", "and", "between", "night",
+    "2 hours ago", "to", "for", "0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "morning", "May", "-", "yesterday",
+]  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

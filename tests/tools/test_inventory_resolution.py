@@ -81,6 +81,19 @@ def homelab(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
         ("is home slow", ("home",)),
         ("is the db slow", ("db",)),
         ("is git down", ("git",)),
+        ("git down", ("git",)),
+        ("git status", ("git",)),
+        ("db slow", ("db",)),
+        ("media slow since 2 hours", ("media",)),
+        ("media high cpu", ("media",)),
+        ("db memory", ("db",)),
+        ("cloud disk full", ("cloud",)),
+        ("media up?", ("media",)),
+        ("home not responding", ("home",)),
+        ("slow db", ("db",)),
+        ("high cpu media", ("media",)),
+        ("what about db?", ("db",)),
+        ("and the same for media", ("media",)),
         ("is media or cloud down", ("media", "cloud")),
         ("compare media and cloud", ("media", "cloud")),
         ("media, cloud and db VMs", ("media", "cloud", "db")),
@@ -115,6 +128,9 @@ def test_what_a_question_is_about(homelab: Inventory, question: str, subjects: t
         "when was the last backup",
         "how do I document this in the docs",
         "git push fails",
+        "backup slow",
+        "photos loading slowly",
+        "slow photos uploads",
         "go home",
         "show me photos of cats",
         "why are photos loading slowly",
@@ -173,6 +189,12 @@ def test_an_unknown_name_is_told_with_near_ones(
     assert unknown.name == name
     assert (suggestion in unknown.suggestions) if suggestion else True
     assert len(unknown.suggestions) <= 3
+
+
+@pytest.mark.parametrize(("name", "first"), [("plexserver", "plex"), ("jellyfin2", "jellyfin")])
+def test_a_name_with_something_behind_it_is_suggested_first(homelab: Inventory, name: str, first: str) -> None:
+    (unknown,) = homelab.resolve(f"is {name} down").unknown
+    assert unknown.suggestions[0] == first
 
 
 def test_known_and_unknown_names_in_one_question(homelab: Inventory) -> None:

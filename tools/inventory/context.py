@@ -24,6 +24,7 @@ from tools.inventory.words import (
     SERVICE_NOUNS,
     STATES,
     STOP,
+    SYMPTOMS,
 )
 
 MAX_WORDS = 500
@@ -126,6 +127,12 @@ def _told_before(words: Sequence[Word], start: int, end: int, name: str, before:
         return free
     if before in ("called", "named"):
         return True
+    if (before == "about" and earlier in ("what", "how")) or (before == "for" and earlier == "same"):
+        return free
+    if before == "and" and start == 1:  # "and media?"
+        return _at(words, end) == ""
+    if before in ("slow", "broken", *MEASURED) and start - 1 - (before in MEASURED) <= 0 and name not in COMPOUND:
+        return free  # "slow db", "high cpu media"
     if before in _ARTICLES and earlier in ("on", "onto") and name not in COMPOUND:
         return free
     if before in ("of", "for", "on", "in", "with", "to"):
@@ -143,8 +150,18 @@ def _told_by_state(words: Sequence[Word], start: int, end: int, before: str, fol
     has_article = before in _ARTICLES and words[start].lower not in COMPOUND
     if has_article and _at(words, start - 2) in BE and follows in STATES:
         return True
+    if start == 0 and words[start].lower not in COMPOUND and _is_symptom(words, end, follows):
+        return True  # "db slow", "media not responding"
     opens = start == 0 or not words[start - 1].joins_next or before in ("why", "if", "when", "that", "because", "how")
     return opens and follows in LINKING and _at(words, end + 1) in STATES
+
+
+def _is_symptom(words: Sequence[Word], end: int, follows: str) -> bool:
+    if follows == "not":
+        return _at(words, end + 1) in STATES
+    if follows in ("high", "low"):
+        return _at(words, end + 1) in METRICS or _ends(words, end + 1)
+    return follows in SYMPTOMS and _ends(words, end + 1)
 
 
 def lifted_to(words: Sequence[Word], start: int, end: int, known: Collection[int]) -> str | None:

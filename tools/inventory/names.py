@@ -110,5 +110,9 @@ class NameIndex:
         cutoff = WORTH_SUGGESTING
         if is_address(key) or re.fullmatch(r"(qemu/|lxc/|vm|ct|lxc|vmid)\d+", normal(text)):
             key, cutoff = normal(text), NUMBERS_WORTH_SUGGESTING
+        # "plexserver" is plex before it is anything that only looks like it
+        known = (name for name in self._suggestable if len(name) >= 3 and cutoff == WORTH_SUGGESTING)
+        begins = sorted((name for name in known if key.startswith(name)), key=len)[-1:]
         near = process.extract(key, self._suggestable.keys(), scorer=fuzz.ratio, limit=limit * 4, score_cutoff=cutoff)
-        return tuple(dict.fromkeys(self._suggestable[choice] for choice, _, _ in near))[:limit]
+        nearest = dict.fromkeys(self._suggestable[choice] for choice in (*begins, *(choice for choice, _, _ in near)))
+        return tuple(nearest)[:limit]

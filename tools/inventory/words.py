@@ -46,6 +46,10 @@ METRICS = _set("""
     cpu memory ram disk disks load swap iowait uptime latency temperature filesystem usage space utilisation utilization
     requests connections errors restarts oom status health state logs metrics alerts bandwidth
 """)
+SYMPTOMS = _set(
+    "slow down broken up high low full status offline unreachable crashing crashed restarting failing laggy stuck"
+)
+"""What people type bare behind a name: "db slow"."""
 MEASURED = _set("cpu memory ram disk disks load swap iowait uptime latency temperature filesystem")
 BE = _set("is was are were isn't wasn't has does did will")
 LINKING = _set("is was are were has keeps kept went goes seems looks feels became got gets isn't wasn't")
@@ -118,7 +122,7 @@ STOP = (
     wrong wan yaml year years yes yet you your yours yourself zero zfs zone
     prometheus's queue fire schedule scheduled average purpose demand hold standby lxcs cts pods apps applications hostname
     night's everything's nothing's that's it's here's there's he's she's let's i'm i've i'd i'll you're we're they're they them
-    the this me so if it's network's internet dns proxy vpn nas ups lab gpu network networks switch router printer camera tv
+    redacted the this me so if it's network's internet dns proxy vpn nas ups lab gpu network networks switch router printer camera tv
     """)
 )  # fmt: skip
 """Words that are never reported as an unknown name."""
