@@ -16,6 +16,7 @@ from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_al
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
+from pipeline.narrate.extent import with_extent
 from pipeline.narrate.sections import severity_rank
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
@@ -78,7 +79,7 @@ class Gatherer:
                 gaps.add(f"prometheus: nothing is recorded at {moment(question.at, self._zone)} about {phrases}")
             brief = replace(brief, findings=findings, measured=bool(findings))
             yield brief
-            brief = await self._with_cause(brief, relevant, measurer)
+            brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
             if question.intent == "explain_alert" and not brief.chain:

@@ -10,7 +10,7 @@ from pipeline.brief import Brief
 from pipeline.log_evidence import quote
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import unknown_names
-from pipeline.wording import bounds, cite, clock_length, plain
+from pipeline.wording import bounds, cite, clock_length, plain, plural
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
@@ -66,5 +66,5 @@ def log_question(brief: Brief, actions: Sequence[Action]) -> str:
             unknown_names(brief), nothing if unread else f"No matching log line was found between {window}."
         )
     lines = [f"{plain(quote(line, brief.zone, brief.question.at))} [{item.id}]" for line in brief.log_lines]
-    head = f"**{item.available} matching lines** between {window}, {len(lines)} of them shown [{item.id}]:"
+    head = f"**{plural(item.available, 'matching line')}** between {window}, {len(lines)} of them shown [{item.id}]:"
     return sections.join(unknown_names(brief), head, sections.bullets(lines))
