@@ -160,15 +160,3 @@ def began(group: AlertGroup, brief: Brief) -> str:
 def _bounded(told: Sequence[str], available: int) -> str:
     more = [f"and {available - len(told)} more alert names"] if available > len(told) else []
     return "; ".join([*told, *more]) or "none in this time"
-
-
-def firing_alerts(alerts: Sequence[Alert], at: datetime) -> Evidence:
-    """Replaced by `with_firing`; stands until gather calls that."""
-    return Evidence(
-        id="", source="alerts", title=FIRING_NOW, window=Window(start=at, end=at), summary=plural(len(alerts), "alert")
-    )
-
-
-def fired_alerts(alerts: Sequence[Alert], window: Window) -> Evidence:
-    """Replaced by `with_fired`; stands until gather calls that."""
-    return Evidence(id="", source="alerts", title=FIRED, window=window, summary=plural(len(alerts), "alert"))

@@ -9,14 +9,14 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Window
-from pipeline.alert_evidence import fired_alerts, firing_alerts, one_alert
+from pipeline.alert_evidence import one_alert, with_fired, with_firing
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_symptom, related
+from pipeline.extent import with_extent
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
-from pipeline.narrate.extent import with_extent
 from pipeline.narrate.sections import severity_rank
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
@@ -108,10 +108,12 @@ class Gatherer:
         question = brief.question
         if question.intent == "explain_alert":
             for alert in relevant[:MAX_ALERTS]:
-                brief, number = brief.with_evidence(one_alert(alert, question.at, self._zone))
+                brief, number = brief.with_evidence(
+                    one_alert(alert, question.at, self._zone, brief.inventory.entity_of(alert.labels) or "")
+                )
                 brief = replace(brief, explained=(*brief.explained, (alert, number)))
         if question.intent in {"alert_summary", "status", "clarify"} and brief.alerts_read:
-            brief, _ = brief.with_evidence(firing_alerts(brief.alerts, question.at))
+            brief = with_firing(brief)
         if question.intent == "what_changed" or (
             question.intent in {"alert_summary", "status"} and question.named_window
         ):
@@ -123,7 +125,7 @@ class Gatherer:
         fired = await alert_history(self._sources, window, gaps)
         if fired is None:
             return replace(brief, history_read=False)
-        return replace(brief, history=fired).with_evidence(fired_alerts(fired, window))[0]
+        return with_fired(brief, fired, window)
 
     async def _with_cause(self, brief: Brief, alerts: Sequence[Alert], measurer: Measurer) -> Brief:
         """Walk from the symptom to its cause and give every finding on the way a numbered evidence item."""

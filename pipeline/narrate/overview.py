@@ -16,8 +16,8 @@ from pipeline.alert_evidence import (
     since,
 )
 from pipeline.brief import Brief, Finding
+from pipeline.extent import EXTENT
 from pipeline.narrate import sections
-from pipeline.narrate.extent import EXTENT
 from pipeline.narrate.metrics import one_line, unknown_names
 from pipeline.wording import bounds, cite, listed, plain, plural
 

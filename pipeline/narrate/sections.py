@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from core.vocabulary import Action, Alert
 from pipeline.brief import Brief, Finding
-from pipeline.narrate.extent import EXTENT
+from pipeline.extent import EXTENT
 from pipeline.wording import cite, compared, course_of, listed, plain, quantity, subject
 
 SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")

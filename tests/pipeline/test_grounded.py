@@ -16,8 +16,8 @@ from pipeline.alert_evidence import one_alert, with_fired, with_firing
 from pipeline.brief import Brief, Gaps, Question
 from pipeline.cause import affected_by, all_symptoms, conclude, explain_all
 from pipeline.explain import explain
+from pipeline.extent import with_extent
 from pipeline.measure import Measurer
-from pipeline.narrate.extent import with_extent
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import load_domain
 from pipeline.wording import bounds, course_of, plain, summary_of
