@@ -15,8 +15,11 @@ from core.secret_shapes import REDACTED, redact_shapes
 
 __all__ = ["MAX_DEPTH", "REDACTED", "redact", "redact_mapping"]
 
-MAX_PASSES = 5
-"""A secret may come to light when its neighbour has left (two commands run together); text without secrets takes one pass."""
+MAX_PASSES = 10
+"""A secret may come to light when its neighbour has left (two commands run together); text without secrets takes one pass.
+
+Text that still changes after so many is little else than secrets, and is replaced whole.
+"""
 MAX_DEPTH = 100
 """Nesting beyond this is replaced whole: no source sends it, and recursion has to end."""
 
@@ -27,9 +30,9 @@ def redact(text: str) -> str:
         lowered = text.lower()
         redacted = redact_pairs(redact_shapes(text, lowered), lowered)
         if redacted == text:
-            break
+            return text
         text = redacted
-    return text
+    return REDACTED
 
 
 def redact_mapping(obj: Any, *, depth: int = MAX_DEPTH) -> Any:
