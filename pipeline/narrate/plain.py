@@ -44,6 +44,6 @@ def self_status(brief: Brief, actions: Sequence[Action]) -> str:
     head = f"I answer without a language model (deterministic mode) and know {known} hosts and services."
     return sections.join(
         head,
-        f"What I cannot see:\n{problems}" if problems else "Every configured source answers.",
+        f"What I cannot see:\n{problems}" if problems else "Nothing that this answer asked failed.",
         "`sre doctor` tells what each source unlocks.",
     )
