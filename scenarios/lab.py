@@ -224,16 +224,20 @@ class Lab:
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that one clean-up serves both. Main thread only."""
+    """Inside, SIGTERM and SIGINT both raise KeyboardInterrupt, so that one clean-up serves both. Main thread only.
+
+    SIGINT is set too because a script's background job (`sre lab up … &`) starts with it ignored.
+    """
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _lock(directory: Path) -> IO[str]:

@@ -215,8 +215,10 @@ def test_a_program_that_fails_is_named_with_its_last_words(tmp_path: Path) -> No
         lab.start()
 
 
-def test_sigterm_is_an_interrupt() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_both_signals_interrupt_even_where_they_are_ignored(number: signal.Signals) -> None:
+    """A script's background job starts with SIGINT ignored."""
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
