@@ -81,8 +81,7 @@ def related(inventory: Inventory, entity: str, where: Where) -> list[str]:
         case "services" | "guests":
             return [name for name, e in inventory.entities.items() if e.host == entity]
         case "neighbours":
-            host = inventory.entities[entity].host if entity in inventory.entities else None
-            return [name for name, e in inventory.entities.items() if host and e.host == host and name != entity]
+            return inventory.neighbours(entity)
         case "clients":
             return inventory.downstream(entity)
 

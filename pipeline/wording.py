@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Window
@@ -161,10 +161,6 @@ def time_to_full(finding: Finding, now: datetime) -> float | None:
     if per_hour <= SLOWEST_FILL_PER_HOUR:
         return None
     return max(0.0, (1 - finding.value) / per_hour * 3600)
-
-
-def clock_length(length: timedelta) -> str:
-    return duration(length.total_seconds())
 
 
 def cite(finding: Finding) -> str:

@@ -10,7 +10,7 @@ from pipeline.brief import Brief
 from pipeline.log_evidence import quote
 from pipeline.narrate import sections
 from pipeline.narrate.metrics import unknown_names
-from pipeline.wording import bounds, cite, clock_length, plain, plural
+from pipeline.wording import bounds, cite, duration, plain, plural
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
@@ -20,7 +20,7 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
     start, end = bounds(window, brief.zone, now=brief.question.at)
     return sections.join(
         unknown_names(brief),
-        f"**{start} to {end}** ({clock_length(window.length)}):",
+        f"**{start} to {end}** ({duration(window.length.total_seconds())}):",
         _fired(brief),
         _restarted(brief),
         "Ansible runs, commits, image updates and annotations are not read yet, so a change made by them is not listed.",
