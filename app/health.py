@@ -11,13 +11,16 @@ from app.wiring import build_sources, index_directory
 from core.errors import KnowledgeError, SreError
 from core.settings import Settings
 from pipeline.sources import Sources
+from pipeline.wording import plural
 from tools.alertmanager import Alertmanager
+from tools.ansible_inventory import AnsibleTrees
 from tools.grafana import Grafana
 from tools.prometheus import Prometheus
 
 if TYPE_CHECKING:
-    from tools.knowledge.index import Generation
+    from tools.knowledge.generation import Manifest
 
+ANSIBLE_PROBLEMS = 10
 State = Literal["ok", "failed", "not configured"]
 
 
@@ -46,6 +49,7 @@ async def check_health(
         "alertmanager": lambda: _alertmanager(settings, alertmanager),
         "grafana": lambda: _grafana(settings, sources.grafana),
         "log files": lambda: _logs(settings),
+        "ansible": lambda: _ansible(sources.ansible),
         "runbooks": lambda: _runbooks(settings),
     }
     return list(await asyncio.gather(*(check() for name, check in checks.items() if only in {None, name})))
@@ -116,6 +120,23 @@ async def _logs(settings: Settings) -> Component:
     return Component("log files", "ok", f"{len(entities)} services and hosts write logs", unlocks)
 
 
+async def _ansible(trees: AnsibleTrees | None) -> Component:
+    unlocks = "hosts that Prometheus does not know, and groups: “how are the docker hosts doing?”"
+    if trees is None:
+        next_step = "set SRE_ANSIBLE to the directories of your Ansible trees"
+        return Component("ansible", "not configured", "", unlocks, next_step)
+    found = await trees.read()
+    counted = f"{plural(len(found.hosts), 'host')} in {plural(len(found.groups), 'group')}"
+    told = [counted, *found.gaps[:ANSIBLE_PROBLEMS]]
+    if (rest := len(found.gaps) - ANSIBLE_PROBLEMS) > 0:
+        told.append(f"{rest} more problems")
+    if not found.hosts:
+        return Component(
+            "ansible", "failed", "; ".join(told), unlocks, "check SRE_ANSIBLE, and inventory in ansible.cfg"
+        )
+    return Component("ansible", "ok", "; ".join(told), unlocks)
+
+
 async def _runbooks(settings: Settings) -> Component:
     unlocks = "what to do, from your own runbooks"
     directory = index_directory(settings)
@@ -128,7 +149,7 @@ async def _runbooks(settings: Settings) -> Component:
     return Component("runbooks", "ok", f"{held.documents} documents indexed in {directory}", unlocks)
 
 
-def _index_status(settings: Settings) -> Generation:
+def _index_status(settings: Settings) -> Manifest:
     from app.wiring import (
         build_index,
     )  # lazy: imports numpy; status reads one small file and opens neither index nor model

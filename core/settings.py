@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     prometheus_external_url: str | None = None
     log_files: Annotated[tuple[str, ...], NoDecode] = ()
     runbooks: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "runbooks",)
+    ansible: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "ansible",)
     data_dir: Path = Field(default_factory=lambda: user_data_path("homelab-sre"))
     timezone: str = "UTC"
     source_timeout_s: float = Field(5.0, gt=0, le=120)
@@ -76,14 +77,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{shown!r} names no host; write it like http://prometheus.home.lan:9090")
         return value.rstrip("/")
 
-    @field_validator("log_files", "runbooks", mode="before")
+    @field_validator("log_files", "runbooks", "ansible", mode="before")
     @classmethod
     def _split_on_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("runbooks", "data_dir")
+    @field_validator("runbooks", "ansible", "data_dir")
     @classmethod
     def _expand_home(cls, value: Any) -> Any:
         """`~` stands for the home directory in `.env` too, where no shell expands it."""
@@ -108,6 +109,20 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def documents(self) -> tuple[Path, ...]:
+        """What `sre ingest` indexes: runbooks and Ansible trees. The example tree is left out beside somebody's own runbooks."""
+        own_runbooks = "runbooks" in self.model_fields_set and "ansible" not in self.model_fields_set
+        return self.runbooks if own_runbooks else (*self.runbooks, *self.ansible)
+
+    @property
+    def ansible_inventories(self) -> tuple[Path, ...]:
+        """The trees whose hosts stand in the inventory: only those that somebody named.
+
+        The default is an example to read and to search; its hosts are nobody's, and would pass for the user's own.
+        """
+        return self.ansible if "ansible" in self.model_fields_set else ()
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -53,8 +53,8 @@ class Assistant:
             async with asyncio.timeout(self._deadline_s):
                 inventory = await self._sources.inventory(None if live else asked_at, gaps)
                 alerts = await current_alerts(self._sources, asked_at, clock.now(), gaps)
-                if not inventory.entities and alerts:
-                    inventory = inventory_from_alerts(alerts)
+                if alerts and not (inventory.entities and inventory.complete):
+                    inventory = inventory_from_alerts(alerts, await self._sources.read_ansible(gaps))
                     for line in inventory.gaps:
                         gaps.add(line)
                 question = classify(

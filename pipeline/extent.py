@@ -71,7 +71,9 @@ def _share(brief: Brief) -> Iterator[str]:
 def _looked_at(brief: Brief) -> Iterator[str]:
     if brief.question.intent not in SWEEPS:
         return
-    kinds: Counter[str] = Counter(entity.kind for entity in brief.inventory.entities.values())
+    kinds: Counter[str] = Counter(
+        entity.kind for name, entity in brief.inventory.entities.items() if name not in brief.inventory.unseen
+    )
     nouns = (("node", "Proxmox node"), ("guest", "guest"), ("host", "host"), ("service", "service"))
     known = [plural(kinds[kind], noun) for kind, noun in nouns if kinds[kind]]
     odd = sum(f.abnormal for f in brief.findings)

@@ -71,7 +71,9 @@ class Gatherer:
         brief = await self._with_alerts(brief, relevant, gaps)
         yield brief
         signals = plan(question, relevant, self._domain)
-        if signals and self._sources.prometheus is not None:
+        if signals:
+            tell_unseen(question, inventory, gaps)
+        if signals and self._sources.prometheus is not None and is_measurable(question, inventory):
             measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at, zone=self._zone)
             findings = tuple(await measurer.measure(signals))
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
@@ -215,6 +217,25 @@ def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert,
     return tuple(alert for alert in alerts if inventory.entity_of(alert.labels) in near)
 
 
+def _from_worst(finding: Finding) -> float:
+    return finding.value if finding.signal.bad == "down" else -finding.value
+
+
+def tell_unseen(question: Question, inventory: Inventory, gaps: Gaps) -> None:
+    """Subjects that only Ansible knows are a gap: they are known, but nothing is measured there."""
+    unseen = [name for name in question.subjects if name in inventory.unseen]
+    if unseen:
+        files = listed(sorted({inventory.unseen[name] for name in unseen}), limit=2)
+        known = f"{listed(unseen)} {'is' if len(unseen) == 1 else 'are'} known from the Ansible inventory ({files})"
+        gaps.add(f"inventory: {known} and not seen in Prometheus, so nothing is measured there")
+
+
+def is_measurable(question: Question, inventory: Inventory) -> bool:
+    """Whether anything that is asked about can have measurements: "nothing is wrong" cannot be said of a machine unseen."""
+    carrying = {entity.host for entity in inventory.entities.values()}
+    return not question.subjects or any(name not in inventory.unseen or name in carrying for name in question.subjects)
+
+
 def _entities(alerts: Sequence[Alert], inventory: Inventory) -> list[str]:
     return list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
 
@@ -233,6 +254,8 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
         own = sorted(
             (f for f in findings if f.entity in question.subjects), key=lambda f: rank.get(f.signal.name, len(rank))
         )
+        if len(question.subjects) > 1:  # not all of a group's values can be told
+            own.sort(key=lambda f: (rank.get(f.signal.name, len(rank)), not f.abnormal, not f.breached, _from_worst(f)))
         explained = chain and question.intent == "explain_alert"
         return [f for f in own if f.signal.name in first] if explained else own
     if question.intent == "metric_question":

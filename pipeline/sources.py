@@ -13,20 +13,29 @@ from core.errors import SreError
 from core.vocabulary import Passage
 from pipeline.brief import Gaps
 from tools.alerts import AlertSource
+from tools.ansible_inventory import AnsibleInventory, AnsibleTrees
 from tools.grafana import Grafana
-from tools.inventory import Inventory, discover
+from tools.inventory import Inventory, discover, inventory_from_ansible
 from tools.logs import LogSource
 from tools.prometheus import Prometheus
 
 T = TypeVar("T")
 
 INVENTORY_LIFETIME_S = 60.0
+ANSIBLE_GAPS = 5
+"""Told with each answer; the others are counted."""
+NO_ANSIBLE = AnsibleInventory()
 
 
 class Knowledge(Protocol):
-    """Search over the documents; `search` blocks and is run in a thread."""
+    """Search over the documents; its methods block and are run in a thread.
+
+    `search` gives nothing when no page answers; `nearest` gives the pages that come closest all the same.
+    """
 
     def search(self, query: str, k: int = 3) -> list[Passage]: ...
+
+    def nearest(self, query: str, k: int = 3) -> list[Passage]: ...
 
     def sections(self, document: str) -> list[Passage]: ...
 
@@ -40,30 +49,50 @@ class Sources:
     alert_sources: Sequence[AlertSource] = ()
     logs: LogSource | None = None
     knowledge: Knowledge | None = None
-    _inventory: tuple[float, Inventory] | None = field(default=None, repr=False)
+    ansible: AnsibleTrees | None = None
+    _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def inventory(self, at: datetime | None, gaps: Gaps) -> Inventory:
-        """Hosts, guests and services as they were at `at`; the present one, when complete, is kept for a minute."""
+        """Hosts, guests and services as they were at `at`; the present one, when complete, is kept for a minute.
+
+        The Ansible inventory joins as it is now, whatever `at`: there is no other.
+        """
+        ansible = await self.read_ansible(gaps)
         if self.prometheus is None:
-            gaps.add("inventory: no Prometheus is configured (SRE_PROMETHEUS_URL), so no host or service is known")
-            return Inventory(entities={})
+            known = "only what Ansible names is known" if ansible.hosts else "no host or service is known"
+            gaps.add(f"inventory: no Prometheus is configured (SRE_PROMETHEUS_URL), so {known}")
+            return inventory_from_ansible(ansible)
         if at is not None:
-            return await self._discovered(at, gaps)
+            return await self._discovered(self.prometheus, at, ansible, gaps)
         async with self._lock:
-            if self._inventory and time.monotonic() - self._inventory[0] < INVENTORY_LIFETIME_S:
-                return self._inventory[1]
-            found = await self._discovered(None, gaps)
+            if self._inventory and self._inventory[1] is ansible:
+                read_at, _, kept = self._inventory
+                if time.monotonic() - read_at < INVENTORY_LIFETIME_S:
+                    return kept
+            found = await self._discovered(self.prometheus, None, ansible, gaps)
             if found.entities and not found.gaps:
-                self._inventory = (time.monotonic(), found)
+                self._inventory = (time.monotonic(), ansible, found)
             return found
 
-    async def _discovered(self, at: datetime | None, gaps: Gaps) -> Inventory:
-        assert self.prometheus is not None  # noqa: S101  the caller has looked
-        found = await guarded(gaps, "inventory", discover(self.prometheus, at))
+    async def read_ansible(self, gaps: Gaps) -> AnsibleInventory:
+        """The same object for as long as no file changes; empty when no tree is configured."""
+        if self.ansible is None:
+            return NO_ANSIBLE
+        found = await self.ansible.read()
+        for line in found.gaps[:ANSIBLE_GAPS]:
+            gaps.add(line)
+        if len(found.gaps) > ANSIBLE_GAPS:
+            gaps.add(f"ansible: {len(found.gaps) - ANSIBLE_GAPS} more problems (see: sre doctor)")
+        return found
+
+    async def _discovered(
+        self, prometheus: Prometheus, at: datetime | None, ansible: AnsibleInventory, gaps: Gaps
+    ) -> Inventory:
+        found = await guarded(gaps, "inventory", discover(prometheus, at, ansible=ansible))
         for line in found.gaps if found else ():
             gaps.add(line)
-        return found or Inventory(entities={})
+        return found or inventory_from_ansible(ansible)
 
 
 async def guarded(gaps: Gaps, what: str, work: Awaitable[T]) -> T | None:

@@ -28,6 +28,8 @@ from scenarios.timetable import HISTORY, Timetable, fault_offset
 from scenarios.world_file import WorldFile, counted_from
 
 ONSET_AFTER_READY = timedelta(seconds=3)
+ANSIBLE_TREE = Path(__file__).resolve().parent.parent / "ansible"
+"""The example tree, which describes this homelab."""
 _STARTUP_ALLOWANCE_S = 7.5
 _STARTUP_SHARE = 0.15
 """How long the parts may take to start: Prometheus looks at its discovered targets after 5 s at the earliest and scrapes all of them in
@@ -218,6 +220,7 @@ class Lab:
             "SRE_PROMETHEUS_URL": f"http://127.0.0.1:{self.ports.prometheus}",
             "SRE_ALERTMANAGER_URL": f"http://127.0.0.1:{self.ports.alertmanager}",
             "SRE_LOG_FILES": log_files.glob_of(self._directory / "logs"),
+            "SRE_ANSIBLE": str(ANSIBLE_TREE),
         }
         return LabReady(env, incidents, self._speedup)
 

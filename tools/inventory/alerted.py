@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from core.vocabulary import Alert
+from tools.ansible_inventory import AnsibleInventory
+from tools.inventory.ansible import join
 from tools.inventory.discovery import MAX_ENTITIES
 from tools.inventory.drafts import HOST_LABELS, Draft, Machines, settle
 from tools.inventory.instances import host_part, is_address, short
@@ -14,14 +16,18 @@ from tools.inventory.inventory import Inventory
 _SERVICE_LABELS = ("name", "container", "container_name", "service", "exported_service", "app")
 _GUEST_ID = re.compile(r"^(?:qemu|lxc)/\d+$")
 _GAP = "inventory: only hosts and services that an alert names are known, as nothing else told of any"
+_GAP_BESIDE_ANSIBLE = (
+    "inventory: only what an alert or the Ansible inventory names is known, as nothing else told of any"
+)
 
 
-def inventory_from_alerts(alerts: Iterable[Alert]) -> Inventory:
+def inventory_from_alerts(alerts: Iterable[Alert], ansible: AnsibleInventory | None = None) -> Inventory:
     """Hosts and services that the labels of `alerts` name, without matchers or dependencies: nothing was measured.
 
-    Empty, and without a gap, when no alert names any.
+    The hosts of `ansible` stand beside them. Empty, and without a gap, when nothing names any.
     """
     machines = Machines()
+    joined = join(machines, ansible or AnsibleInventory())
     services: dict[tuple[str, int], Draft] = {}
     for labels in sorted((alert.labels for alert in alerts), key=lambda labels: sorted(labels.items())):
         machine = _machine(labels, machines)
@@ -31,8 +37,11 @@ def inventory_from_alerts(alerts: Iterable[Alert]) -> Inventory:
             draft.need(machine)
             if "://" in labels.get("instance", ""):
                 draft.aliases.add(host_part(labels["instance"]))
+    joined.finish(machines, list(services.values()))
     entities = dict(list(settle(machines.drafts, list(services.values())).items())[:MAX_ENTITIES])
-    return Inventory(entities, gaps=(_GAP,) if entities else ())
+    return Inventory(
+        entities, gaps=(_GAP_BESIDE_ANSIBLE if joined.drafts else _GAP,) if entities else (), groups=joined.groups()
+    )
 
 
 def _machine(labels: Mapping[str, str], machines: Machines) -> Draft | None:

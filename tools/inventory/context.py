@@ -96,7 +96,7 @@ def _at(words: Sequence[Word], place: int) -> str:
     return words[place].lower if 0 <= place < len(words) else ""
 
 
-def _ends(words: Sequence[Word], end: int) -> bool:
+def stands_free(words: Sequence[Word], end: int) -> bool:
     """Whether a name that ends before `end` stands free: nothing follows that it could describe."""
     follower = _at(words, end)
     return not follower or not words[end - 1].joins_next or follower in AFTER_NAME
@@ -120,7 +120,7 @@ def is_meant(words: Sequence[Word], start: int, end: int) -> bool:
 def _told_before(words: Sequence[Word], start: int, end: int, name: str, before: str) -> bool:
     """As in "on cloud", "host media", "cpu of media", "what is wrong with cloud", "restart media"."""
     earlier = _at(words, start - 2)
-    free = _ends(words, end)
+    free = stands_free(words, end)
     if before in ("on", "onto", "@"):
         return _at(words, end) != "of"
     if before in NOUNS and name not in COMPOUND:
@@ -160,8 +160,8 @@ def _is_symptom(words: Sequence[Word], end: int, follows: str) -> bool:
     if follows == "not":
         return _at(words, end + 1) in STATES
     if follows in ("high", "low"):
-        return _at(words, end + 1) in METRICS or _ends(words, end + 1)
-    return follows in SYMPTOMS and _ends(words, end + 1)
+        return _at(words, end + 1) in METRICS or stands_free(words, end + 1)
+    return follows in SYMPTOMS and stands_free(words, end + 1)
 
 
 def lifted_to(words: Sequence[Word], start: int, end: int, known: Collection[int]) -> str | None:
@@ -219,7 +219,7 @@ def _stands_as_name(words: Sequence[Word], place: int) -> bool:
     """For plain words, where nearly anything else could stand: only where a name is the natural reading."""
     before, earlier = _at(words, place - 1), _at(words, place - 2)
     follows = _at(words, place + 1) if words[place].joins_next else ""
-    free = _ends(words, place + 1)
+    free = stands_free(words, place + 1)
     if before == "on" or (before in _ARTICLES and earlier == "on"):
         return free or follows in NOUNS
     if follows in NOUNS - {"stack", "database", "target", "app"}:

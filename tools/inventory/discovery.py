@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from core.errors import SreError
+from tools.ansible_inventory import AnsibleInventory
+from tools.inventory.ansible import join
 from tools.inventory.dependencies import infer_dependencies
-from tools.inventory.drafts import Sampled, settle
+from tools.inventory.drafts import Machines, Sampled, settle
 from tools.inventory.exporters import METRIC_PREFIXES
 from tools.inventory.inventory import Inventory
 from tools.inventory.machines import find_machines
@@ -72,8 +74,13 @@ _TELLS = {
 }
 
 
-async def discover(prometheus: Queryable, at: datetime | None = None) -> Inventory:
-    """The homelab as Prometheus knew it at `at` (default: now). A query that fails becomes one of `Inventory.gaps`."""
+async def discover(
+    prometheus: Queryable, at: datetime | None = None, *, ansible: AnsibleInventory | None = None
+) -> Inventory:
+    """The homelab as Prometheus knew it at `at` (default: now). A query that fails becomes one of `Inventory.gaps`.
+
+    The hosts of `ansible` join it, those of which nothing is measured too; its own gaps stay with whoever read it.
+    """
     gaps: list[str] = []
 
     async def ask(name: str) -> Sequence[Sampled]:
@@ -88,10 +95,27 @@ async def discover(prometheus: Queryable, at: datetime | None = None) -> Invento
     if not gaps and not answers["targets"]:
         gaps.append("inventory: Prometheus has no scrape targets; add scrape_configs to prometheus.yml")
     machines = find_machines(answers)
+    joined = join(machines, ansible or AnsibleInventory())
     services = find_services(answers, machines)
     infer_dependencies(answers, machines, services)
+    joined.finish(machines, services)
     entities = settle(machines.drafts, services)
     if len(entities) > MAX_ENTITIES:
         gaps.append(f"inventory: {len(entities)} hosts and services were found, the first {MAX_ENTITIES} are used")
         entities = dict(list(entities.items())[:MAX_ENTITIES])
-    return Inventory(entities, gaps=tuple(sorted(gaps)))
+    unseen = joined.unseen(entities) if answers["targets"] else {}  # who cannot look has not looked in vain
+    measured = any(entity.matchers for entity in entities.values())
+    return Inventory(
+        entities,
+        gaps=tuple(sorted(gaps)),
+        groups=joined.groups(),
+        unseen=unseen,
+        complete=measured or not joined.drafts,
+    )
+
+
+def inventory_from_ansible(ansible: AnsibleInventory) -> Inventory:
+    """The hosts and groups of `ansible` alone, where there is no Prometheus that could tell of more."""
+    machines = Machines()
+    joined = join(machines, ansible)
+    return Inventory(settle(machines.drafts, ()), groups=joined.groups(), complete=False)

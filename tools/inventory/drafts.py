@@ -77,11 +77,16 @@ class Machines:
         self._containers = frozenset(containers)
         self._by_key: dict[str, Draft] = {}
 
-    def add(self, name: str, kind: Kind) -> Draft:
+    def add(self, name: str, kind: Kind, *, findable: bool = True) -> Draft:
         draft = Draft(name=name, kind=kind)
         self.drafts.append(draft)
-        self.know_as(draft, name)
+        if findable:
+            self.know_as(draft, name)
         return draft
+
+    def known_as(self, name: str) -> Draft | None:
+        """The machine that goes by exactly this name or address, in lower case."""
+        return self._by_key.get(name)
 
     def know_as(self, draft: Draft, *names: str) -> None:
         """Let `draft` be found under `names`; whoever had a name first keeps it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from core.vocabulary import Entity
 from tools.inventory.drafts import HOST_LABELS
+from tools.inventory.groups import GroupIndex
 from tools.inventory.instances import domain, host_part, is_address, short
 from tools.inventory.matchers import LabelIndex
 from tools.inventory.names import NameIndex
@@ -28,11 +29,27 @@ _PLACE_LABELS = ("instance", "exported_instance", *HOST_LABELS, "target", "devic
 
 
 class Inventory:
-    """Frozen once built. `gaps` says what could not be read while it was."""
+    """Frozen once built. `gaps` says what could not be read while it was.
 
-    def __init__(self, entities: Mapping[str, Entity], *, gaps: tuple[str, ...] = ()) -> None:
+    `groups` are named sets of entities. `unseen` are the entities that Prometheus does not know, with the file that names each.
+    Where it is not `complete`, nothing but Ansible told of hosts, so that a name that is not in it may well be a service.
+    """
+
+    def __init__(
+        self,
+        entities: Mapping[str, Entity],
+        *,
+        gaps: tuple[str, ...] = (),
+        groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        unseen: Mapping[str, str] = MappingProxyType({}),
+        complete: bool = True,
+    ) -> None:
         self.entities: Mapping[str, Entity] = MappingProxyType(dict(entities))
         self.gaps = gaps
+        known = {group: tuple(name for name in names if name in entities) for group, names in groups.items()}
+        self.groups: Mapping[str, tuple[str, ...]] = MappingProxyType({g: names for g, names in known.items() if names})
+        self.unseen: Mapping[str, str] = MappingProxyType(dict(unseen))
+        self.complete = complete
         self.topology: Mapping[str, list[str]] = {
             name: [other for other in entity.depends_on if other in self.entities]
             for name, entity in self.entities.items()
@@ -43,10 +60,12 @@ class Inventory:
                 self._needed_by[other].append(name)
         self._labels = LabelIndex(self.entities.values())
         self._names = NameIndex(self.entities)
+        self._groups = GroupIndex(self.groups, self._names)
 
     def resolve(self, text: str) -> Resolution:
-        """What a whole question talks about, in its order; and names in it that nothing here goes by."""
-        return resolve(text, self._names)
+        """What a whole question talks about, in its order; and names in it that nothing here goes by. A group is its members."""
+        found = resolve(text, self._names, self._groups)
+        return found if self.complete else Resolution(subjects=found.subjects)
 
     def entity_of(self, labels: Mapping[str, str]) -> str | None:
         """The entity that a series or an alert with these labels is about: the service rather than its host.

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from core.vocabulary import Frozen
-from tools.inventory.context import Word, is_meant, lifted_to, looks_unknown, split, unknown_span
+from tools.inventory.context import Word, is_meant, lifted_to, looks_unknown, split, stands_free, unknown_span
+from tools.inventory.groups import GroupIndex
 from tools.inventory.names import NameIndex, normal
-from tools.inventory.words import STOP
+from tools.inventory.words import ORDINARY, STOP
 
 _LONGEST_NAME = 4
 """Words: "proxmox backup server", "immich machine learning"."""
+_BEFORE_GROUPS = ("the", "my", "our", "all", "these", "any")
 
 
 class Unknown(Frozen):
@@ -30,18 +32,22 @@ class Resolution(Frozen):
 
 @dataclass(frozen=True)
 class Mention:
-    """Words `start` to `end` (exclusive) that may name `names`; an `ordinary` word does so only in a telling place."""
+    """Words `start` to `end` (exclusive) that may name `names`; an `ordinary` word does so only in a telling place.
+
+    Of several names one or a few are meant, of a `group` all are.
+    """
 
     start: int
     end: int
     names: tuple[str, ...]
     ordinary: bool = False
+    group: bool = False
 
 
-def resolve(text: str, index: NameIndex) -> Resolution:
+def resolve(text: str, index: NameIndex, groups: GroupIndex) -> Resolution:
     """Everything that `text` names, and what it seems to name in vain."""
     words = split(text)
-    exact = list(_exact(words, index))
+    exact = list(_exact(words, index, groups))
     misspelt = list(_misspelt(words, index, exact))
     overtaken = {place for mention in misspelt for place in range(mention.start, mention.end)}
     mentions = sorted([*misspelt, *(m for m in exact if m.start not in overtaken)], key=lambda mention: mention.start)
@@ -60,7 +66,7 @@ def _runs(words: Sequence[Word], longest: int, taken: set[int]) -> Iterator[tupl
                 yield start, end
 
 
-def _exact(words: Sequence[Word], index: NameIndex) -> Iterator[Mention]:
+def _exact(words: Sequence[Word], index: NameIndex, groups: GroupIndex) -> Iterator[Mention]:
     taken: set[int] = set()
     for start, end in _runs(words, _LONGEST_NAME, taken):
         if start in taken:
@@ -69,9 +75,21 @@ def _exact(words: Sequence[Word], index: NameIndex) -> Iterator[Mention]:
         names, ordinary = index.exact(text), index.is_ordinary(text) and not words[start].quoted
         if not names and end == start + 1:
             names, ordinary = index.written_as_address(words[start].lower), False
-        if names:
+        mention = Mention(start, end, names, ordinary) if names else _group(words, start, end, groups)
+        if mention:
             taken.update(range(start, end))
-            yield Mention(start, end, names, ordinary)
+            yield mention
+
+
+def _group(words: Sequence[Word], start: int, end: int, groups: GroupIndex) -> Mention | None:
+    run = [word.lower for word in words[start:end]]
+    before = words[start - 1].lower if start else ""
+    if members := groups.phrase(run, before):
+        return Mention(start, end, members, group=True)
+    if len(run) > 1 or not (members := groups.name(run[0])):
+        return None
+    told = words[start].quoted or (before in _BEFORE_GROUPS and run[0] not in ORDINARY and stands_free(words, end))
+    return Mention(start, end, members, ordinary=not told, group=True)
 
 
 def _misspelt(words: Sequence[Word], index: NameIndex, exact: Sequence[Mention]) -> Iterator[Mention]:
@@ -117,7 +135,7 @@ def _subjects(words: Sequence[Word], mentions: Sequence[Mention], index: NameInd
     known_starts = {mention.start for mention in mentions}
     read = []
     for mention in mentions:
-        role = lifted_to(words, mention.start, mention.end, known_starts)
+        role = None if mention.group else lifted_to(words, mention.start, mention.end, known_starts)
         read.append(replace(mention, names=_in_role(mention.names, role, index)))
     places = {mention.names[0] for mention in read if len(mention.names) == 1}
     found: dict[str, None] = {}
