@@ -16,6 +16,7 @@ from pipeline.assistant import Assistant
 from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
+from tools.ansible_inventory import AnsibleTrees
 from tools.http import Source
 from tools.logfiles import LogFiles
 
@@ -38,6 +39,7 @@ def build_sources(settings: Settings) -> Sources:
         alert_sources=build_alert_sources(settings, grafana_source),
         logs=LogFiles(settings.log_files, zone=settings.zone) if settings.log_files else None,
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
+        ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
 
 
@@ -101,6 +103,9 @@ class LazyKnowledge:
 
     def search(self, query: str, k: int = 3) -> list[Passage]:
         return self._opened().search(query, k)
+
+    def nearest(self, query: str, k: int = 3) -> list[Passage]:
+        return self._opened().nearest(query, k)
 
     def sections(self, document: str) -> list[Passage]:
         return self._opened().sections(document)

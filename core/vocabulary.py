@@ -139,7 +139,11 @@ class AnsweredChange(Change):
 
 
 class Passage(Frozen):
-    """A piece of a document that search found. `document` is relative to its source; `score` is 0..1."""
+    """A piece of a document that search found. `document` is relative to its source, `line` its first in the file, from 1.
+
+    `key` stays the same while the passage does, from one index to the next. `score` is the probability that the page answers the
+    question. `changed_at` is when the document last changed (UTC); `freshness` says so in words, and what may be stale in it.
+    """
 
     id: str
     document: str
@@ -147,6 +151,10 @@ class Passage(Frozen):
     kind: Literal["runbook", "playbook", "incident"] = "runbook"
     score: float
     text: str
+    key: str | None = None
+    line: int | None = None
+    changed_at: UtcDatetime | None = None
+    freshness: str = ""
 
 
 class Cause(Frozen):

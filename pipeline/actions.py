@@ -12,8 +12,8 @@ MAX_ACTIONS = 5
 
 
 def actions_from(brief: Brief) -> tuple[Action, ...]:
-    """At most five steps, quoted from the best passage; none when nothing was found."""
-    if not brief.passages:
+    """At most five steps, quoted from the best passage; none when nothing was found. A playbook's tasks are not for people."""
+    if not brief.passages or brief.passages[0].kind == "playbook":
         return ()
     return tuple(steps_of(brief.passages[0])[:MAX_ACTIONS])
 

@@ -108,7 +108,8 @@ class Brief:
     """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it.
 
     `explained` holds the alerts that the answer is about, each with the number of its evidence item, worst first. What could not
-    be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart.
+    be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart. `nearest_pages` are the
+    documents that came closest when none answers, so that there are no `passages`.
     """
 
     question: Question
@@ -128,6 +129,7 @@ class Brief:
     cause: Cause | None = None
     evidence: tuple[Evidence, ...] = ()
     passages: tuple[Passage, ...] = ()
+    nearest_pages: tuple[str, ...] = ()
     changes: tuple[AnsweredChange, ...] = ()
     gaps: tuple[str, ...] = ()
 

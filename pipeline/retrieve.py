@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
+from core import clock
 from core.errors import SreError
 from core.telemetry import busy
 from core.vocabulary import Alert, Passage
 from pipeline.brief import Brief, Gaps
+from pipeline.freshness import freshness_note, unknown_names
 from pipeline.signals import load_domain
 from pipeline.sources import Knowledge
 
@@ -19,7 +22,7 @@ WITHOUT_PAGES = frozenset({"out_of_scope", "self_status", "report", "follow_up",
 
 
 async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Brief:
-    """The brief with up to three passages, the one that says what to do first."""
+    """The brief with up to three passages, the one that says what to do first; with the nearest pages when none answers."""
     if not _needs_pages(brief):
         return brief
     if knowledge is None:
@@ -27,12 +30,12 @@ async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Bri
         return brief
     with busy("retrieval"):
         try:
-            passages = await asyncio.to_thread(_search, knowledge, brief)
+            passages, nearest = await asyncio.to_thread(_search, knowledge, brief)
         except SreError as error:
             gaps.add(f"runbooks: {error}")
             return brief
     numbered = tuple(p.model_copy(update={"id": f"K{n}"}) for n, p in enumerate(passages, start=1))
-    return replace(brief, passages=numbered)
+    return replace(brief, passages=numbered, nearest_pages=tuple(nearest))
 
 
 def _needs_pages(brief: Brief) -> bool:
@@ -74,16 +77,28 @@ def central_alert(brief: Brief) -> Alert | None:
     return min(active, key=nearness) if active and brief.chain else None
 
 
-def _search(knowledge: Knowledge, brief: Brief) -> list[Passage]:
-    found = knowledge.search(search_words(brief), k=PASSAGES)
+def _search(knowledge: Knowledge, brief: Brief) -> tuple[list[Passage], list[str]]:
+    """The passages; when no page answers, none, and the names of the nearest pages."""
+    words = search_words(brief)
+    found = _with_annotated_page(knowledge.search(words, k=PASSAGES), knowledge, brief)
     if not found:
-        return []
-    found = _with_annotated_page(found, knowledge, brief)
-    sections = knowledge.sections(found[0].document)
-    wanted = next((p for p in sections if any(h in p.heading.lower() for h in DO_HEADINGS)), None)
-    if wanted is not None:
-        found[0] = wanted.model_copy(update={"score": found[0].score})
-    return found
+        return [], [passage.document for passage in knowledge.nearest(words, k=PASSAGES)]
+    if found[0].kind != "playbook":
+        sections = knowledge.sections(found[0].document)
+        wanted = next((p for p in sections if any(h in p.heading.lower() for h in DO_HEADINGS)), None)
+        if wanted is not None:
+            found[0] = wanted.model_copy(update={"score": found[0].score})
+    return [_with_freshness(passage, knowledge, brief) for passage in found], []
+
+
+def _with_freshness(passage: Passage, knowledge: Knowledge, brief: Brief) -> Passage:
+    """The passage with a word on its age. An incident names what is gone by its nature, and Ansible what it brings about."""
+    unknown: Sequence[str] = ()
+    if passage.kind == "runbook":
+        page = "\n\n".join(section.text for section in knowledge.sections(passage.document))
+        unknown = unknown_names(page, brief.inventory)
+    note = freshness_note(passage.changed_at, unknown, clock.now(), brief.zone)
+    return passage.model_copy(update={"freshness": note})
 
 
 def _with_annotated_page(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
@@ -94,4 +109,5 @@ def _with_annotated_page(found: list[Passage], knowledge: Knowledge, brief: Brie
     if not page or any(passage.document.rpartition("/")[2] == page for passage in found):
         return found
     sections = knowledge.sections(page)
-    return [*found[: PASSAGES - 1], sections[0].model_copy(update={"score": found[-1].score})] if sections else found
+    score = found[-1].score if found else 1.0
+    return [*found[: PASSAGES - 1], sections[0].model_copy(update={"score": score})] if sections else found

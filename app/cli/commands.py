@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import alerts, ask, demo, doctor, init, knowledge, lab, serve
+from app.cli import alerts, ask, bench, demo, doctor, init, knowledge, lab, serve
 from app.cli.screen import say_error
 from core.errors import ConfigurationError, InvalidInput, SreError
 
@@ -29,6 +29,7 @@ cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)
+cli.add_typer(bench.bench, name="bench", help="How good a part is on your own data.")
 cli.add_typer(lab.lab, name="lab", help="The simulated homelab, watched by real Prometheus and Alertmanager.")
 
 

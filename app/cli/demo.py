@@ -62,8 +62,8 @@ def _settings_for(ready: LabReady, data: Path, port: int) -> Settings:
 def _ingest(settings: Settings) -> None:
     from app.wiring import build_index, index_directory
 
-    report = build_index(index_directory(settings), settings.data_dir).ingest(list(settings.runbooks))
-    say(f"indexed {report.documents} runbooks in {report.seconds:.1f} s")
+    report = build_index(index_directory(settings), settings.data_dir).ingest(list(settings.documents))
+    say(f"indexed {report.documents} documents in {report.seconds:.1f} s")
 
 
 async def _wait_for_alert(settings: Settings, expected: str | None, running: Lab) -> None:

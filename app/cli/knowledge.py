@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.screen import Batch, counting, read_lines, say
 from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from app.wiring import LazyKnowledge
+    from core.vocabulary import Passage
 
 
 def ingest(
@@ -19,12 +23,12 @@ def ingest(
     ] = None,
     index: Annotated[Path | None, typer.Option(help="Where the index lives.", show_default=False)] = None,
 ) -> None:
-    """Index the documents (default: the directories of SRE_RUNBOOKS)."""
+    """Index the documents (default: the directories of SRE_RUNBOOKS and SRE_ANSIBLE). What did not change is not read again."""
     from app.wiring import build_index, index_directory
     from core.settings import load_settings
 
     settings = load_settings()
-    directories = source or list(settings.runbooks)
+    directories = source or list(settings.documents)
     for directory in directories:
         if not directory.is_dir():
             raise InvalidInput(f"--source: {directory} is not a directory")
@@ -35,8 +39,10 @@ def ingest(
         say(f"skipped: {line}")
     for line in report.warnings:
         say(f"warning: {line}")
+    changed = "built anew" if report.rebuilt else f"{report.changed} read, {report.removed} removed"
     print(
-        f"{report.documents} documents, {report.passages} passages, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
+        f"{report.documents} documents, {report.passages} passages ({changed}), {len(report.skipped)} skipped, "
+        f"in {report.seconds:.1f} s"
     )
 
 
@@ -69,16 +75,31 @@ def search(
         print(json.dumps(results, indent=2))
         return
     for result in results:
-        print(f"{result['score']:.2f}  {result['document']}  ›  {result['heading']}")
+        print(_line(result))
     if not results:
-        print("nothing found")
+        print("no page answers this; the nearest ones are:")
+        for passage in knowledge.nearest(query or "", k):
+            print(_line(_result(passage)))
 
 
-def _results(knowledge: Any, query: str, k: int) -> list[dict[str, Any]]:
-    return [
-        {"document": p.document, "heading": p.heading, "score": round(p.score, 4), "text": p.text}
-        for p in knowledge.search(query, k)
-    ]
+def _line(result: dict[str, Any]) -> str:
+    return f"{result['score']:.2f}  {result['document']}:{result['line']}  ›  {result['heading']}"
+
+
+def _results(knowledge: LazyKnowledge, query: str, k: int) -> list[dict[str, Any]]:
+    return [_result(passage) for passage in knowledge.search(query, k)]
+
+
+def _result(passage: Passage) -> dict[str, Any]:
+    return {
+        "document": passage.document,
+        "heading": passage.heading,
+        "score": round(passage.score, 4),
+        "text": passage.text,
+        "id": passage.key,
+        "line": passage.line,
+        "changed_at": passage.changed_at.isoformat() if passage.changed_at else None,
+    }
 
 
 def _query_of(line: str, number: int) -> str:

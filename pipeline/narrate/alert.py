@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.vocabulary import Action, Alert
 from pipeline.alert_evidence import alerts_near, place_of
 from pipeline.brief import Brief
-from pipeline.narrate import sections
+from pipeline.narrate import pages, sections
 from pipeline.narrate.metrics import compare_subjects, rankings, unknown_names
 from pipeline.wording import ago, bounds, listed, moment, plain, plural
 
@@ -27,7 +27,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
         sections.cause(brief) or _no_cause(brief),
         rankings(brief),
         sections.logs(brief),
-        sections.to_do(brief, actions),
+        pages.to_do(brief, actions),
         sections.links(brief),
     )
 
@@ -70,7 +70,7 @@ def _nothing_fires(brief: Brief, actions: Sequence[Action]) -> str:
         _rules(brief),
         compare_subjects(brief) if brief.measured else "",
         sections.logs(brief),
-        sections.to_do(brief, actions) if brief.passages else "",
+        pages.to_do(brief, actions),
     )
 
 

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.brief import Brief
 from pipeline.classify import asks_to_act
-from pipeline.narrate import sections
+from pipeline.narrate import pages, sections
 
 ONLY_ADVISES = "I only advise and never change anything; this is what your own documentation says."
 
 
 def lookup(brief: Brief, actions: Sequence[Action]) -> str:
     """The page that answers, its steps, and the next best pages."""
+    only_advises = ONLY_ADVISES if asks_to_act(brief.question.text) else ""
     if not brief.passages:
-        return "**No runbook found** for this. `sre ingest` indexes the directories in SRE_RUNBOOKS."
-    return sections.join(ONLY_ADVISES if asks_to_act(brief.question.text) else "", sections.to_do(brief, actions))
+        wanted = "No role or playbook found" if brief.question.intent == "playbook_lookup" else "No runbook found"
+        return sections.join(only_advises if brief.nearest_pages else "", pages.no_page(brief, wanted))
+    if brief.passages[0].kind == "playbook":
+        return sections.join(only_advises, pages.in_ansible(brief.passages[0]), pages.see_also(brief))
+    return sections.join(only_advises, pages.to_do(brief, actions))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.vocabulary import Action
 from pipeline.brief import Brief, Finding
-from pipeline.narrate import sections
+from pipeline.narrate import pages, sections
 from pipeline.rankings import main_signal, threshold_of, values_of
 from pipeline.signals import load_domain
 from pipeline.wording import cite, compared, listed, plain, subject
@@ -23,7 +23,7 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
         rankings(brief) if brief.question.subjects else "",
         sections.cause(brief) if brief.question.subjects else "",
         sections.logs(brief) if brief.chain else "",
-        sections.to_do(brief, actions) if brief.passages and (brief.chain or _flagged(brief)) else "",
+        pages.to_do(brief, actions) if brief.chain or _flagged(brief) else "",
         sections.links(brief),
     )
 

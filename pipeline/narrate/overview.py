@@ -17,7 +17,7 @@ from pipeline.alert_evidence import (
 )
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
-from pipeline.narrate import sections
+from pipeline.narrate import pages, sections
 from pipeline.narrate.metrics import one_line, unknown_names
 from pipeline.wording import bounds, cite, listed, plain, plural
 
@@ -50,7 +50,7 @@ def alert_summary(brief: Brief, actions: Sequence[Action]) -> str:
         *(f"{plain(title).capitalize()}\n{_lines(brief, members)}" for title, members in told.items()),
         f"…and {rest} more alert names{number}." if rest > 0 else "",
         f"**What they have in common**\n{sections.cause(brief)}" if brief.cause and firing else "",
-        sections.to_do(brief, actions) if brief.cause and brief.passages else "",
+        pages.to_do(brief, actions) if brief.cause else "",
     )
 
 
@@ -84,7 +84,7 @@ def status(brief: Brief, actions: Sequence[Action]) -> str:
         fired_in_window(brief),
         _notable(brief, odd),
         sections.cause(brief) or sections.extent(brief),
-        sections.to_do(brief, actions) if brief.cause and brief.passages else "",
+        pages.to_do(brief, actions) if brief.cause else "",
     )
 
 

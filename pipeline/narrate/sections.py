@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from core.vocabulary import Action, Alert
+from core.vocabulary import Alert
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
 from pipeline.wording import cite, compared, course_of, listed, plain, quantity, subject
@@ -79,26 +79,6 @@ def extent(brief: Brief) -> str:
 
 def logs(brief: Brief) -> str:
     return "\n".join(f"**Logs** [{item.id}]: {plain(item.summary)}" for item in brief.evidence if item.source == "logs")
-
-
-def to_do(brief: Brief, actions: Sequence[Action]) -> str:
-    """What the runbook says to do; the assistant itself does nothing."""
-    if not brief.passages:
-        return (
-            "**What to do**: no runbook was found for this. In general: confirm the measurement, look at what changed, "
-            "and take the smallest step that can be undone."
-        )
-    top = brief.passages[0]
-    section = top.heading.rpartition(" > ")[2]
-    lines = [f"**What to do**, from `{top.document}` › {section} [{top.id}]:"]
-    for number, action in enumerate(actions, start=1):
-        lines.append(f"{number}. {action.text}")
-        if action.command:
-            lines.extend(["   ```", *(f"   {line}" for line in action.command.splitlines()), "   ```"])
-    others = [f"`{p.document}` [{p.id}]" for p in brief.passages[1:]]
-    if others:
-        lines.append(f"\nSee also {listed(others)}.")
-    return "\n".join(lines)
 
 
 def links(brief: Brief) -> str:

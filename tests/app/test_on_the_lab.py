@@ -216,6 +216,7 @@ def test_doctor_finds_everything_that_is_configured(sre) -> None:
         "alertmanager": "ok",
         "grafana": "not configured",
         "log files": "ok",
+        "ansible": "ok",
         "runbooks": "ok",
     }
     assert done.returncode == 0

@@ -94,8 +94,17 @@ def test_every_citation_stands_for_an_item(brief) -> None:
 def test_without_a_cause_it_says_so(brief) -> None:
     answer = explain(replace(brief, chain=(), cause=None, findings=(), passages=()))
     assert "**No confident cause**" in answer.answer
-    assert "no runbook was found" in answer.answer
     assert answer.cause is None
+
+
+def test_without_a_page_it_says_so_names_the_nearest_and_marks_general_steps_as_general(brief) -> None:
+    answer = explain(replace(brief, passages=(), nearest_pages=("host-cpu.md", "new-lxc.md")))
+    assert "**No runbook found** for this." in answer.answer
+    assert "Nearest, but not about it: `host-cpu.md` and `new-lxc.md`." in answer.answer
+    assert (
+        "**In general** (common practice, not from your documentation):\n- Find the process that grew" in answer.answer
+    )
+    assert answer.actions == ()
 
 
 @pytest.mark.parametrize("intent", INTENTS)

@@ -1,4 +1,4 @@
-"""Pages to chunks: what counts as a heading, where cuts fall, and which ids survive an edit."""
+"""Pages to chunks: where cuts fall, which line each begins in, and which ids survive an edit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.knowledge.chunks import MAX_CHARACTERS, Chunk, spell_out, split_document
-from tools.knowledge.documents import Document
+from tools.knowledge.chunks import MAX_CHARACTERS, Chunk, names_of, spell_out, split_document
+from tools.knowledge.documents import parse
 
 PAGE = """# Disk full
 
@@ -32,8 +32,13 @@ Free space.
 """
 
 
-def split(body: str, **fields: object) -> list[Chunk]:
-    return split_document(Document(path="host-disk-full.md", body=body, **fields))  # type: ignore[arg-type]
+def split(text: str, name: str = "host-disk-full.md") -> list[Chunk]:
+    return split_document(parse(name, text, str))
+
+
+def line_of(chunk: Chunk, text: str) -> str:
+    """What stands in the file where the chunk says that it begins."""
+    return text.split("\n")[chunk.line - 1]
 
 
 def test_sections_carry_their_heading_path_and_fences_hold_no_headings() -> None:
@@ -45,16 +50,31 @@ def test_sections_carry_their_heading_path_and_fences_hold_no_headings() -> None
     ]
 
 
-def test_headings_lose_their_markup_and_underlined_ones_count() -> None:
-    chunks = split("The *old* `zfs` [pool](x.md)\n====\n\ntext\n\n> # quoted\n")
-    assert [chunk.heading for chunk in chunks] == ["The old zfs pool"]
+def test_positions_count_through_the_page_and_lines_are_those_of_the_file() -> None:
+    for front_matter in ("", "---\ntitle: Storage\nalerts: [HostDiskFull]\n---\n", "---\ntitle: T\n---\n\n\n"):
+        text = front_matter + PAGE
+        chunks = split(text)
+        assert [chunk.position for chunk in chunks] == [0, 1, 2, 3]
+        assert [line_of(chunk, text) for chunk in chunks] == [
+            "Intro.",
+            "```bash",
+            "Look at `zpool list`.",
+            "Free space.",
+        ]
 
 
-def test_the_embedding_reads_title_path_alerts_and_file_name_as_words() -> None:
-    chunk = split(PAGE, alerts=("HostDiskWillFill",))[1]
-    assert chunk.embedding_text.startswith("Disk full. Diagnosis. Host Disk Will Fill. host disk full\n")
-    titled = split(PAGE, title="Storage")[1]
-    assert titled.embedding_text.startswith("Storage. Disk full. Diagnosis\n")
+def test_the_embedding_reads_title_telling_headings_and_alerts_as_words() -> None:
+    """A heading that half of all runbooks have, like "Diagnosis", would only make their passages more alike."""
+    text = "---\nalerts: [HostDiskWillFill]\n---\n" + PAGE
+    assert split(text)[2].embedding_text.startswith("Disk full. On the NAS. Host Disk Will Fill\nLook at")
+    assert split(text)[1].embedding_text.startswith("Disk full. Host Disk Will Fill\n```bash")
+    titled = split("---\ntitle: Storage\n---\n" + PAGE)[0]
+    assert titled.embedding_text == "Storage. Disk full\nIntro."
+
+
+def test_a_document_goes_by_its_title_its_file_name_and_its_alerts() -> None:
+    document = parse("storage/host-disk_full.md", "---\nalerts: [HostDiskWillFill]\n---\n" + PAGE, str)
+    assert names_of(document) == "Disk full. host disk full. Host Disk Will Fill"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +83,7 @@ def test_the_embedding_reads_title_path_alerts_and_file_name_as_words() -> None:
         ("HostDiskFull", "Host Disk Full"),
         ("PveAPIQuotaLow", "Pve API Quota Low"),
         ("zfsPoolFaulted fires", "zfs Pool Faulted fires"),
+        ("KubeAPIErrorBudgetBurn", "Kube API Error Budget Burn"),
         ("NAS and DNS", "NAS and DNS"),
         ("node_load1 Disk", "node_load1 Disk"),
     ],
@@ -80,10 +101,22 @@ def test_a_long_section_is_cut_between_steps_into_similar_pieces() -> None:
     assert {chunk.heading for chunk in chunks} == {"Long"}
 
 
+def test_each_piece_of_a_long_section_knows_its_line() -> None:
+    text = "---\ntitle: T\n---\n# Long\n\n" + "\n\n".join(
+        f"Paragraph {number}. " + "words " * 60 + "end" for number in range(12)
+    )
+    chunks = split(text)
+    assert len(chunks) > 2
+    assert [chunk.text.split("\n")[0] for chunk in chunks] == [line_of(chunk, text) for chunk in chunks]
+
+
 def test_a_long_code_block_is_closed_and_opened_again_at_a_cut() -> None:
     lines = [f"echo line number {number} of the script" for number in range(200)]
-    chunks = split("# Script\n\n```bash\n" + "\n".join(lines) + "\n```\n")
+    text = "# Script\n\n```bash\n" + "\n".join(lines) + "\n```\n"
+    chunks = split(text)
     assert len(chunks) > 1
+    assert line_of(chunks[0], text) == "```bash"
+    assert [line_of(chunk, text) for chunk in chunks[1:]] == [chunk.text.split("\n")[1] for chunk in chunks[1:]]
     for chunk in chunks:
         assert chunk.text.startswith("```bash\n")
         assert chunk.text.endswith("\n```")
@@ -102,12 +135,37 @@ def test_a_page_of_headings_only_can_still_be_found() -> None:
     assert [(chunk.heading, chunk.text) for chunk in split("# Restore\n\n## Steps\n")] == [("Restore", "Restore")]
 
 
-def test_yaml_is_cut_at_blank_lines() -> None:
-    body = "\n\n".join(f"- name: task {number}\n  ansible.builtin.debug:\n    msg: hello" for number in range(60))
-    chunks = split_document(Document(path="site.yml", body=body, format="yaml", kind="playbook"))
+def test_headings_that_read_alike_have_ids_of_their_own() -> None:
+    """The path "A > B" and the heading "A > B" are the same words."""
+    chunks = split("# A\n\n## B\n\none\n\n# A > B\n\ntwo\n")
+    assert [chunk.heading for chunk in chunks] == ["A > B", "A > B"]
+    assert len({chunk.id for chunk in chunks}) == 2
+
+
+def test_the_same_page_elsewhere_has_other_ids() -> None:
+    assert {chunk.id for chunk in split(PAGE)}.isdisjoint(chunk.id for chunk in split(PAGE, "copy.md"))
+
+
+def test_plain_yaml_is_cut_at_blank_lines() -> None:
+    text = "\n\n".join(f"service_{number}:\n  image: nginx\n  note: {'hello ' * 6}end" for number in range(60))
+    chunks = split(text, "deploy/compose.yml")
     assert len(chunks) > 1
-    assert all(chunk.text.startswith("- name") and chunk.text.endswith("hello") for chunk in chunks)
-    assert {chunk.heading for chunk in chunks} == {"site.yml"}
+    assert all(chunk.text.startswith("service_") and chunk.text.endswith("end") for chunk in chunks)
+    assert {chunk.heading for chunk in chunks} == {"deploy/compose.yml"}
+    assert [line_of(chunk, text) for chunk in chunks] == [chunk.text.split("\n")[0] for chunk in chunks]
+
+
+def test_each_task_and_each_variable_stands_where_its_passage_says() -> None:
+    tasks = "---\n# SPDX-License-Identifier: MIT\n\n" + "\n".join(
+        f"# Why {number}\n- name: Task {number}\n  ansible.builtin.command: run {number}\n" for number in range(5)
+    )
+    chunks = split(tasks, "roles/a/tasks/main.yml")
+    assert [chunk.heading for chunk in chunks] == [f"role a > tasks/main.yml > Task {number}" for number in range(5)]
+    assert [line_of(chunk, tasks) for chunk in chunks] == [f"# Why {number}" for number in range(5)]
+    variables = "---\n" + "\n".join(f"a_{number}:\n" + "  - some value of it\n" * 12 for number in range(9))
+    chunks = split(variables, "roles/a/defaults/main.yml")
+    assert len(chunks) > 1
+    assert [line_of(chunk, variables) for chunk in chunks] == [chunk.text.split("\n")[0] for chunk in chunks]
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,213 +1,176 @@
-"""Directories of Markdown and YAML to documents. What cannot be read is skipped and named, never an exception.
+"""The text of one file to a document: what it is about, and its sections.
 
-Symbolic links are followed only while they stay inside their source, and each file counts once, however it is reached.
-Hidden directories and those that hold other people's code are passed over in silence, as are files of other types.
+Markdown may open with front matter (`title`, `kind`, `alert` or `alerts`). YAML and templates of an Ansible tree are read for what they
+are; other YAML has no headings, and its units are what stands between blank lines.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 import yaml
-from charset_normalizer import from_bytes
 from frontmatter.default_handlers import YAMLHandler
 
-from core.errors import InvalidInput
+from tools.knowledge.ansible import read_ansible, without_vault
+from tools.knowledge.ansible_place import Part
+from tools.knowledge.ansible_yaml import check_nesting
+from tools.knowledge.markdown import markdown_sections
+from tools.knowledge.sections import Section
 
 Kind = Literal["runbook", "playbook", "incident"]
-Format = Literal["markdown", "yaml"]
+MARKDOWN = frozenset({".md", ".markdown"})
+TELLING = ("description", "summary", "symptoms", "tags", "keywords", "aliases", "services", "hosts")
+"""Fields of front matter that say what a page is about, beside its title and alerts."""
+YAML = frozenset({".yaml", ".yml"})
+TEMPLATES = frozenset({".j2"})
+INVENTORIES = frozenset({"inventory", "inventories"})
+"""Directories whose files without a suffix are Ansible inventories, and how such a file is called itself."""
 
-FORMATS: dict[str, Format] = {".md": "markdown", ".markdown": "markdown", ".yaml": "yaml", ".yml": "yaml"}
-MAX_BYTES = 5_000_000
-PASSED_OVER = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_WIDE_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_ROLE = re.compile(r"(?:.*/)?roles/[^/]+(?=/)")
+
+
+class Unreadable(Exception):
+    """The text is not what its name says; the message says why. Never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One readable file. `path` is relative to its source, with forward slashes; `body` comes without the front matter."""
+    """One file. `path` is relative to its source, with forward slashes; `lines` come without the front matter.
+
+    `group` is what belongs together: the directory of an Ansible role, else the document itself. `part` is what it is in an Ansible
+    tree, None outside of one. `names` are what it is known by beside its title and path: the alerts of a runbook. `contents` say in few words what it holds: the tasks, plays and variables of an Ansible
+    file, the description and symptoms of a page. `first_line` is where `lines` begin in the file, counted from 1.
+    """
 
     path: str
-    body: str
-    format: Format = "markdown"
-    kind: Kind = "runbook"
-    title: str | None = None
-    alerts: tuple[str, ...] = ()
+    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+    kind: Kind
+    title: str
+    group: str
+    part: Part | None = None
+    names: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    first_line: int = 1
+    warning: str | None = None
 
 
-@dataclass(slots=True)
-class Reading:
-    """The documents of some sources, in path order, and one line for each file that was skipped or read only in part."""
-
-    documents: list[Document] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-def read_sources(sources: Sequence[Path]) -> Reading:
-    """Every document below each source. Raises InvalidInput when a source is no directory.
-
-    Where two sources hold the same relative path, the first one counts, since an answer cites by that path.
-    """
-    reading = Reading()
-    taken: set[str] = set()
-    for source in sources:
-        if not source.is_dir():
-            raise InvalidInput(f"source: {source} is no directory; give one that holds your runbooks")
-        root = source.resolve()
-        for path, name in _files(root, reading.skipped):
-            if name in taken:
-                reading.skipped.append(f"{name}: {source} holds a second document of this name; the first one counts")
-                continue
-            document = _read(path, name, reading)
-            if document is not None:
-                taken.add(name)
-                reading.documents.append(document)
-    return reading
-
-
-def parse(name: str, text: str, warnings: list[str]) -> Document:
-    """A document from its text; front matter that is not YAML is reported and left out, the body is kept."""
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, not a path on this machine
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if FORMATS.get(suffix) == "yaml":
-        return Document(path=name, body=text, format="yaml", kind="playbook")
-    attributes, body = _split_front_matter(name, text, warnings)
-    kind: Kind = next((kind for kind in get_args(Kind) if kind == attributes.get("kind")), "runbook")
-    return Document(
-        path=name,
-        body=body,
-        kind=kind,
-        title=_words(attributes.get("title")) or None,
-        alerts=_names(attributes.get("alerts", attributes.get("alert"))),
+def is_document(name: str) -> bool:
+    """Whether a file of this relative name may hold a document."""
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if suffix in MARKDOWN | YAML | TEMPLATES:
+        return True
+    return suffix in {"", ".ini"} and (
+        path.stem in INVENTORIES | {"hosts"} or not INVENTORIES.isdisjoint(path.parts[:-1])
     )
 
 
-def _read(path: Path, name: str, reading: Reading) -> Document | None:
+def parse(name: str, text: str, redact: Callable[[str], str]) -> Document:
+    """The document in `text`, without its secrets. Raises Unreadable for broken YAML and for a file that is all vault."""
+    if PurePosixPath(name).suffix.lower() in MARKDOWN:
+        return _parse_markdown(name, redact(text))
+    open_text = without_vault(text)
+    if open_text is None:
+        raise Unreadable("encrypted with ansible-vault")
     try:
-        # Never wait: a pipe named like a runbook would block for good.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no Path
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                reading.skipped.append(f"{name}: not a regular file")
-                return None
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reading.skipped.append(f"{name}: cannot be read ({error.strerror})")
-        return None
-    if len(content) > MAX_BYTES:
-        reading.skipped.append(f"{name}: larger than {MAX_BYTES // 1_000_000} MB")
-        return None
-    text = _decode(content)
-    if text is None:
-        reading.skipped.append(f"{name}: binary, not text")
-        return None
-    if not text.strip():
-        reading.skipped.append(f"{name}: empty")
-        return None
-    return parse(name, text, reading.warnings)
-
-
-def _decode(content: bytes) -> str | None:
-    """UTF-8, else what charset-normalizer takes it for; None for a binary."""
-    text: str | None = None
-    if not content.startswith(_WIDE_BYTE_ORDER_MARKS):
-        if b"\x00" in content:
-            return None
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = None
-    if text is None:
-        guess = from_bytes(content).best()
-        text = str(guess) if guess is not None else None
-    if text is None or len(_CONTROL.findall(text)) > len(text) / 100:
-        return None
-    return text
-
-
-def _files(root: Path, skipped: list[str]) -> Iterator[tuple[Path, str]]:
-    """Files of known types with their names below `root`: real ones first, then what links add."""
-    seen: set[Path] = set()
-    links: list[tuple[Path, str]] = []
-    pending: list[tuple[Path, str]] = [(root, "")]
-    while pending or links:
-        if not pending:
-            pending.extend(_resolve_link(*links.pop(0), root, seen, skipped))
-            continue
-        path, name = pending.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        if not path.is_dir():
-            yield path, name
-            continue
-        try:
-            entries = sorted(os.scandir(path), key=lambda entry: entry.name, reverse=True)
-        except OSError as error:
-            skipped.append(f"{name or path}: cannot be read ({error.strerror})")
-            continue
-        for entry in entries:
-            below = f"{name}/{entry.name}" if name else entry.name
-            if entry.is_symlink():
-                links.append((Path(entry.path), below))
-            elif _wanted(entry.name, directory=entry.is_dir(follow_symlinks=False)):
-                pending.append((Path(entry.path), below))
-
-
-def _resolve_link(path: Path, name: str, root: Path, seen: set[Path], skipped: list[str]) -> Iterator[tuple[Path, str]]:
-    """The link's target, if it is worth reading and inside `root`; else a line in `skipped` where it looked like a document."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # pathlib reports a loop as RuntimeError before Python 3.13
-        if _wanted(path.name, directory=False):
-            skipped.append(f"{name}: a symbolic link that leads nowhere or to itself")
-        return
-    if not _wanted(path.name, directory=target.is_dir()):
-        return
-    if not target.is_relative_to(root):
-        skipped.append(f"{name}: a symbolic link out of its source")
-    elif target.is_dir() and (target in seen or path.parent.is_relative_to(target)):
-        skipped.append(f"{name}: a symbolic link to a directory that is read already")
+        found = read_ansible(name, open_text)
+        if found is None and PurePosixPath(name).suffix.lower() in YAML:
+            _check_yaml(open_text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Unreadable(f"not valid YAML ({_where(error)})") from error
+    redacted = redact(open_text)
+    lines = tuple(redacted.split("\n"))
+    # Line ranges were found in the open text: they hold only while redaction has not joined lines (a private key).
+    if found is None or len(lines) != open_text.count("\n") + 1:
+        sections: tuple[Section, ...] = (Section((), tuple(paragraphs(lines))),)
     else:
-        yield target, name
+        sections = tuple(
+            Section(tuple(redact(part) for part in section.path), section.blocks) for section in found.sections
+        )
+    return Document(
+        path=name,
+        lines=lines,
+        sections=sections,
+        kind="playbook",
+        title=redact(found.title) if found else name,
+        group=found.group if found else name,
+        part=found.part if found else None,
+        contents=tuple(redact(one) for one in found.names) if found else (),
+    )
 
 
-def _wanted(name: str, *, directory: bool) -> bool:
-    if name.startswith("."):
-        return False
-    if directory:
-        return name not in PASSED_OVER
-    return os.path.splitext(name)[1].lower() in FORMATS  # noqa: PTH122 - a name, not a path on this machine
+def _parse_markdown(name: str, text: str) -> Document:
+    attributes, body, warning = _split_front_matter(name, text)
+    sections = tuple(markdown_sections(body))
+    headings = (section.path[0] for section in sections if section.path)
+    return Document(
+        path=name,
+        lines=tuple(body.split("\n")),
+        sections=sections,
+        kind=next((kind for kind in get_args(Kind) if kind == attributes.get("kind")), "runbook"),
+        title=_words(attributes.get("title")) or next(headings, None) or PurePosixPath(name).stem,
+        group=role[0] if (role := _ROLE.match(name)) else name,
+        names=_names(attributes.get("alerts", attributes.get("alert"))),
+        contents=tuple(line for field in TELLING for line in _lines(attributes.get(field))),
+        first_line=text.count("\n") - body.count("\n") + 1,
+        warning=warning,
+    )
 
 
-def _split_front_matter(name: str, text: str, warnings: list[str]) -> tuple[dict[str, Any], str]:
+def _split_front_matter(name: str, text: str) -> tuple[dict[str, Any], str, str | None]:
+    """The front matter, the body, and what is wrong; front matter that is not YAML is left out and the body kept."""
     handler = YAMLHandler()
     if not handler.detect(text):
-        return {}, text
+        return {}, text, None
     try:
         header, body = handler.split(text)
+    except ValueError:  # a rule of dashes at the top, and no second one
+        return {}, text, None
+    try:
+        check_nesting(header)
         attributes = handler.load(header)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, yaml.YAMLError):
-            warnings.append(f"{name}: its front matter is not valid YAML and was left out")
-        return {}, text
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that no calendar holds
+        return {}, text, f"{name}: its front matter is not valid YAML and was left out"
     # A rule of dashes at the top, not front matter, when what follows is no mapping.
-    return (attributes, body) if isinstance(attributes, dict) else ({}, text)
+    return (attributes, body, None) if isinstance(attributes, dict) else ({}, text, None)
+
+
+def paragraphs(lines: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """What stands between blank lines, as line ranges."""
+    start = 0
+    for number, line in enumerate((*lines, "")):
+        if not line.strip():
+            if number > start:
+                yield start, number
+            start = number + 1
+
+
+def _check_yaml(text: str) -> None:
+    """Events only: nothing is built, so no tag runs and no alias is expanded."""
+    for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        pass
+
+
+def _where(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {getattr(error, 'problem', None)}" if mark else "nested too deeply"
 
 
 def _names(value: Any) -> tuple[str, ...]:
     """`alerts: A`, `alerts: A, B` and `alerts: [A, B]` alike."""
     items = value.replace(",", " ").split() if isinstance(value, str) else value if isinstance(value, list) else []
     return tuple(name for item in items if (name := _words(item)))
+
+
+def _lines(value: Any) -> list[str]:
+    """A list's items, or a scalar as the only one."""
+    return [line for item in (value if isinstance(value, list) else [value]) if (line := _words(item))]
 
 
 def _words(value: Any) -> str:

@@ -1,27 +1,156 @@
-"""From nearest chunks to the passages worth showing: documents first, then what else they hold."""
+"""Which documents answer a question: vectors and words, fused into one score that is also a probability.
+
+Each document is judged by six numbers, all between 0 and about 1 and comparable between questions:
+
+    best, second   cosine of the question with the document's nearest passage and the one after
+    whole          cosine with the mean of all its passages: what the document is about
+    passage, page  BM25 of its best passage and of the whole page, as a share of what a perfect match would score
+    named          how many of the question's compounds (KubeProxy, node-exporter) the document is named after, rare ones counting more
+
+Their weighted sum orders the documents. The best sum, less what the question's foreign names cost, gives by a logistic curve the
+probability that the page is the right one; below BAR there is no right page. The constants were fitted on the development halves of
+several sets of questions over runbooks, technical documentation and Ansible trees (docs/search.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tools.knowledge.asked import asked_for
+from tools.knowledge.catalogue import MAX_SCORE_PER_WORD, Place
+from tools.knowledge.query import Query
+
 if TYPE_CHECKING:
-    from tools.knowledge.store import Hit
+    import numpy as np
+    from numpy.typing import NDArray
 
-SECOND_WEIGHT = 0.3
-"""A page of which two sections match beats a page of which one does; found on alert texts."""
+    from tools.knowledge.generation import Generation
+
+WEIGHTS = {"best": 1.0, "second": 0.15, "whole": 0.8, "passage": 0.2, "page": 1.1, "named": 0.3}
+LOGISTIC = (5.1, -5.4)
+"""Slope and intercept over the weighted sum."""
+FOREIGN_NAMES = 2.8
+"""What it costs, in log-odds, when the question names something that no document does."""
+ENOUGH_DOCUMENTS = 100
+"""With fewer, that a word stands in none of them says less."""
+BAR = 0.2
+"""A probability below it means that no page answers the question."""
+NEAREST_PASSAGES, NEAREST_DOCUMENTS = 80, 60
+MATCHING_PASSAGES, MATCHING_DOCUMENTS = 100, 60
 
 
-def by_document(hits: Sequence[Hit]) -> list[tuple[Hit, float]]:
-    """Hits (best first) with their score, 0..1: the best of each document in order of the documents, then the rest."""
-    of_document: dict[str, list[Hit]] = {}
-    for hit in hits:
-        of_document.setdefault(hit.document, []).append(hit)
-    leaders = sorted(((found[0], _document_score(found)) for found in of_document.values()), key=lambda one: -one[1])
-    led = {id(hit) for hit, _ in leaders}
-    return leaders + [(hit, hit.similarity) for hit in hits if id(hit) not in led]
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document with the passage of it that answers best. `score` is a probability."""
+
+    document: int
+    passage: int | None
+    score: float
 
 
-def _document_score(found: Sequence[Hit]) -> float:
-    second = found[1].similarity if len(found) > 1 else 0.0
-    return (found[0].similarity + SECOND_WEIGHT * second) / (1 + SECOND_WEIGHT)
+@dataclass(slots=True)
+class _Candidate:
+    """One document's numbers, and its passages by how well they answer."""
+
+    cosines: list[float] = field(default_factory=list)
+    whole: float = 0.0
+    passage: float = 0.0
+    page: float = 0.0
+    named: float = 0.0
+    passages: dict[int, float] = field(default_factory=dict)
+
+    def total(self, floor: float) -> float:
+        cosines = sorted(self.cosines, reverse=True)
+        best = cosines[0] if cosines else floor
+        second = cosines[1] if len(cosines) > 1 else min(best, floor)
+        values = (best, second, self.whole, self.passage, self.page, self.named)
+        return sum(weight * value for weight, value in zip(WEIGHTS.values(), values, strict=True))
+
+
+def rank(generation: Generation, query: Query, vector: NDArray[np.float32], *, foreign: bool) -> list[Ranked]:
+    """All candidates, best first, one per group before any second of one. `foreign`: the question names something unknown.
+
+    Being of the sort that is asked for moves a document up, but makes it no likelier to hold the answer.
+    """
+    candidates, floor = _candidates(generation, query, vector)
+    totals = {number: candidate.total(floor) for number, candidate in candidates.items()}
+    places = generation.words.places(list(totals))
+    fitting = {number: total + asked_for(query.words, places[number]) for number, total in totals.items()}
+    doubt = FOREIGN_NAMES * min(1.0, generation.words.counts()[0] / ENOUGH_DOCUMENTS) if foreign else 0.0
+    return [
+        Ranked(number, _best_passage(candidates[number]), probability(totals[number], doubt))
+        for number in _one_per_group(sorted(fitting, key=lambda number: -fitting[number]), places)
+    ]
+
+
+def probability(total: float, doubt: float) -> float:
+    """That a document with this weighted sum answers; `doubt` is in log-odds."""
+    slope, intercept = LOGISTIC
+    return 1 / (1 + math.exp(-(slope * total + intercept - doubt)))
+
+
+def _candidates(
+    generation: Generation, query: Query, vector: NDArray[np.float32]
+) -> tuple[dict[int, _Candidate], float]:
+    """By document, and the cosine that no passage beyond those looked at can exceed."""
+    words, vectors = generation.words, generation.vectors
+    documents, passages = words.counts()
+    weights = {phrase: _weight(words.frequency("documents", phrase), documents) for phrase in query.phrases}
+    ideal = MAX_SCORE_PER_WORD * sum(weights.values())
+    near = vectors.nearest_passages(vector, min(NEAREST_PASSAGES, passages))
+    cosines = {number: near[name] for number, name in words.sharing("passage", list(near)).items()}
+    matched = words.matches("passages", query.phrases, MATCHING_PASSAGES)
+    pages = words.matches("documents", query.phrases, MATCHING_DOCUMENTS)
+    document_of = words.document_of([*cosines, *matched])
+    found: dict[int, _Candidate] = {number: _Candidate() for number in {*document_of.values(), *pages}}
+    for number, cosine in cosines.items():
+        one = found[document_of[number]]
+        one.cosines.append(cosine)
+        one.passages[number] = cosine
+    floor = min(cosines.values(), default=0.0)
+    for number, score in matched.items():
+        one = found[document_of[number]]
+        one.passage = max(one.passage, score / ideal)
+        one.passages[number] = one.passages.get(number, floor) + score / ideal
+    for number, score in pages.items():
+        found[number].page = score / ideal
+    compounds = {compound: weights[compound] for compound in query.compounds if compound in weights}
+    for compound, weight in compounds.items():
+        for number in words.named(compound):
+            if number in found:
+                found[number].named += weight / sum(compounds.values())
+    for number, cosine in _wholes(generation, vector, list(found), documents).items():
+        found.setdefault(number, _Candidate()).whole = cosine
+    return found, floor
+
+
+def _wholes(
+    generation: Generation, vector: NDArray[np.float32], candidates: Sequence[int], documents: int
+) -> Mapping[int, float]:
+    words, vectors = generation.words, generation.vectors
+    near = vectors.nearest_documents(vector, min(NEAREST_DOCUMENTS, documents))
+    names = words.sharing("document", list(near)) | words.document_vectors(candidates)
+    near |= vectors.document_cosines(vector, list(set(names.values()) - near.keys()))
+    return {number: near[name] for number, name in names.items()}
+
+
+def _weight(frequency: int, documents: int) -> float:
+    """The inverse document frequency as FTS5 computes it; a word that nobody wrote weighs as much as one that a single page has."""
+    frequency = max(frequency, 1)
+    return max(math.log((documents - frequency + 0.5) / (frequency + 0.5)), 1e-6)
+
+
+def _one_per_group(order: Sequence[int], places: Mapping[int, Place]) -> list[int]:
+    """Three files of one Ansible role would hide the other roles."""
+    firsts: dict[str, int] = {}
+    for number in order:
+        firsts.setdefault(places[number].group, number)
+    leaders = set(firsts.values())
+    return [*firsts.values(), *(number for number in order if number not in leaders)]
+
+
+def _best_passage(candidate: _Candidate) -> int | None:
+    return max(candidate.passages, key=candidate.passages.__getitem__) if candidate.passages else None

@@ -1,0 +1,90 @@
+"""`sre bench`: how good a part is on your own data."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.screen import counting, say
+
+if TYPE_CHECKING:
+    from optimise.retrieval import Figures, Outcome
+
+bench = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@bench.callback()
+def benchmarks() -> None:
+    """Without it, typer would run the only command by the group's name alone."""
+
+
+@bench.command()
+def retrieval(
+    *,
+    corpus: Annotated[list[Path], typer.Option(help="Directory of documents; repeatable.", show_default=False)],
+    pairs: Annotated[
+        Path,
+        typer.Option(help='JSON: [{"question", "expected": path or null, "also_accept": []}].', show_default=False),
+    ],
+    index: Annotated[Path | None, typer.Option(help="Keep the index here.", show_default="a temporary one")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    show_misses: Annotated[bool, typer.Option("--misses", help="List the questions that went wrong.")] = False,
+) -> None:
+    """How often search finds the right page of a corpus, beside plain BM25."""
+    from app.wiring import build_index
+    from core.settings import load_settings
+    from optimise.retrieval import ask_all, figures, load_pairs, misses
+
+    asked = load_pairs(pairs)
+    settings = load_settings()
+    with tempfile.TemporaryDirectory(prefix="sre-bench-") as temporary:
+        knowledge = build_index(index or Path(temporary), settings.data_dir)
+        with counting("indexing") as progress:
+            report = knowledge.ingest(corpus, progress)
+        say(
+            f"{report.documents} documents, {report.passages} passages, {len(report.skipped)} skipped, {report.seconds:.1f} s"
+        )
+        knowledge.search("warm up")
+        measured: dict[str, list[Outcome]] = {}
+        with counting("asking") as progress:
+            measured["hybrid"] = ask_all(asked, lambda q, k: [p.document for p in knowledge.search(q, k)], progress)
+        measured["ranking alone"] = ask_all(asked, lambda q, k: [p.document for p in knowledge.nearest(q, k)])
+        measured["plain BM25"] = ask_all(asked, knowledge.by_words)
+        knowledge.close()
+    results = {name: figures(outcomes) for name, outcomes in measured.items()}
+    if as_json:
+        print(json.dumps({name: one.model_dump() for name, one in results.items()}, indent=2))
+    else:
+        _print_table(results)
+    if show_misses:
+        for outcome in misses(measured["hybrid"]):
+            _print_miss(outcome)
+
+
+def _print_table(results: dict[str, Figures]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "hit@1", "hit@3", "MRR", "abstained", "false abstentions", "ms median", "ms p95")
+    for name, one in results.items():
+        table.add_row(
+            name,
+            f"{one.hit_at_1:.3f}",
+            f"{one.hit_at_3:.3f}",
+            f"{one.mrr:.3f}",
+            f"{one.abstained} of {one.without_page}",
+            f"{one.false_abstentions} of {one.questions - one.without_page}",
+            f"{one.query_ms_median:.1f}",
+            f"{one.query_ms_p95:.1f}",
+        )
+    Console(width=120).print(table)
+
+
+def _print_miss(outcome: Outcome) -> None:
+    place = f"place {outcome.rank}" if outcome.rank else "not found"
+    wanted = f"{outcome.pair.expected} ({place})" if outcome.pair.expected else "no page"
+    print(f"\n{outcome.pair.question}\n  wanted: {wanted}\n  found:  {', '.join(outcome.found) or 'nothing'}")

@@ -1,0 +1,66 @@
+"""The search over this project's own runbooks and Ansible tree, held to what it claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from optimise.retrieval import Figures, ask_all, figures, load_pairs
+from tools.knowledge.embedding import Embedder
+from tools.knowledge.index import KnowledgeIndex
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.xdist_group("own-search")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeIndex:
+    directory = tmp_path_factory.mktemp("own")
+    index = KnowledgeIndex(directory / "index", Embedder(directory / "models"))
+    report = index.ingest([ROOT / "runbooks", ROOT / "ansible"])
+    assert [line for line in report.skipped if "vault" not in line] == []
+    return index
+
+
+@pytest.fixture(scope="module")
+def measured(own: KnowledgeIndex) -> Figures:
+    pairs = load_pairs(ROOT / "evalsets" / "search.json")
+    return figures(ask_all(pairs, lambda query, k: [passage.document for passage in own.search(query, k)]))
+
+
+def test_the_set_is_large_enough_to_mean_something(measured: Figures) -> None:
+    assert measured.questions >= 75
+    assert measured.without_page >= 15
+
+
+def test_the_right_page_is_among_the_first_three(measured: Figures) -> None:
+    assert measured.hit_at_3 >= 0.95
+
+
+def test_questions_without_a_page_find_none(measured: Figures) -> None:
+    assert measured.abstained / measured.without_page >= 0.90
+
+
+def test_questions_with_a_page_are_not_turned_away(measured: Figures) -> None:
+    assert measured.false_abstentions / (measured.questions - measured.without_page) <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("question", "pages"),
+    [
+        ("Is there a runbook for restarting the DNS stack?", {"dns-stack.md"}),
+        ("how do I set up a new LXC?", {"new-lxc.md", "playbooks/new_lxc.yml"}),
+        ("Which Ansible role manages the Prometheus configuration?", "roles/prometheus/"),
+    ],
+)
+def test_the_right_page_comes_first(own: KnowledgeIndex, question: str, pages: set[str] | str) -> None:
+    first = own.search(question, 1)[0]
+    assert first.document.startswith(pages) if isinstance(pages, str) else first.document in pages
+
+
+def test_a_vault_value_is_in_no_passage(own: KnowledgeIndex) -> None:
+    sections = own.sections("inventory/group_vars/all/secrets.yml")
+    assert sections
+    assert all("ANSIBLE_VAULT" not in section.text for section in sections)
+    assert any("(vault value)" in section.text for section in sections)
