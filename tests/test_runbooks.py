@@ -40,7 +40,8 @@ def fences(page: Path, language: str) -> list[str]:
 @every_runbook
 def test_front_matter_names_what_exists(page: Path) -> None:
     meta = frontmatter.load(str(page)).metadata
-    assert set(meta) == {"title", "alerts", "services", "hosts", "updated"}
+    assert set(meta) == {"title", "alerts", "services", "hosts", "symptoms", "updated"}
+    assert 5 <= len(meta["symptoms"]) <= 10
     assert meta["title"]
     assert isinstance(meta["updated"], dt.date)
     assert set(meta["alerts"]) <= {rule["alert"] for rule in rules()}

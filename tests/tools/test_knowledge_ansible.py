@@ -268,7 +268,7 @@ def test_templates_are_never_parsed_and_cut_at_blank_lines() -> None:
     assert read("snippets/motd.j2", body).title == "template motd.j2"
 
 
-def test_a_yaml_inventory_has_a_block_for_each_group() -> None:
+def test_a_yaml_inventory_has_a_section_for_each_group() -> None:
     body = textwrap.dedent("""\
         all:
           children:
@@ -285,16 +285,22 @@ def test_a_yaml_inventory_has_a_block_for_each_group() -> None:
     found = read("inventory/hosts.yml", body)
     assert (found.part, found.title) == ("inventory", "inventory hosts.yml")
     assert found.names == ("all", "proxmox", "guests", "lxc", "pve1", "dns1")
-    assert found.sections[0].blocks == ((0, 2), (2, 6), (6, 8), (8, 11))
+    assert [section.path[-1] for section in found.sections] == [
+        "group all",
+        "group proxmox",
+        "group guests",
+        "group lxc",
+    ]
+    assert [block for section in found.sections for block in section.blocks] == [(0, 2), (2, 6), (6, 8), (8, 11)]
 
 
-def test_an_ini_inventory_has_a_block_for_each_group() -> None:
+def test_an_ini_inventory_has_a_section_for_each_group() -> None:
     body = "# The house.\nrouter ansible_host=10.0.0.1\n\n; name servers\n[dns]\ndns[1:2].home.lan\n\n[lxc:children]\ndns\n\n[lxc:vars]\na = b\n"
     for path in ("hosts", "inventory/home", "lab.ini"):
         found = read(path, body)
         assert found.part == "inventory"
         assert found.names == ("dns", "lxc", "router", "dns[1:2].home.lan")
-        assert found.sections[0].blocks == ((0, 2), (3, 6), (7, 9), (10, 12))
+        assert [block for section in found.sections for block in section.blocks] == [(0, 2), (3, 6), (7, 9), (10, 12)]
 
 
 @pytest.mark.parametrize(

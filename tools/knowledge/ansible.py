@@ -155,7 +155,8 @@ def _variables_of(name: PurePosixPath, subject: Subject, root: Node | None, line
 
 def _inventory(name: PurePosixPath, groups: Groups, lines: Sequence[str]) -> AnsibleFile:
     known = _on_its_own("inventory", name, f"inventory {name.name}")
-    return known.file(groups.names, one_section(lines, groups.cuts, known.path))
+    cuts = [replace(cut, path=(*known.path, f"group {cut.about}") if cut.about else known.path) for cut in groups.cuts]
+    return known.file(groups.names, one_section_each(lines, cuts))
 
 
 def _template(name: PurePosixPath, place: Place | None, lines: Sequence[str]) -> AnsibleFile:

@@ -36,7 +36,7 @@ FOREIGN_NAMES = 2.8
 """What it costs, in log-odds, when the question names something that no document does."""
 ENOUGH_DOCUMENTS = 100
 """With fewer, that a word stands in none of them says less."""
-BAR = 0.2
+BAR = 0.22
 """A probability below it means that no page answers the question."""
 NEAREST_PASSAGES, NEAREST_DOCUMENTS = 80, 60
 MATCHING_PASSAGES, MATCHING_DOCUMENTS = 100, 60
