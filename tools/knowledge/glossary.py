@@ -17,14 +17,18 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 
 def gloss_of(path: str, group: str) -> str:
-    """For the document's role, else its file name; empty when neither names anything known."""
+    """For the document's role, else its file name, all that it names; empty when that is nothing known."""
     name = PurePosixPath(group).name if group != path else PurePosixPath(path).stem
     words = _WORD.findall(name.lower())
-    for length in range(min(LONGEST_NAME, len(words)), 0, -1):
-        for start in range(len(words) - length + 1):
-            if found := load_glossary().get(" ".join(words[start : start + length])):
-                return found
-    return ""
+    found: list[str] = []
+    start = 0
+    while start < len(words):
+        lengths = range(min(LONGEST_NAME, len(words) - start), 0, -1)
+        length = next((n for n in lengths if " ".join(words[start : start + n]) in load_glossary()), 0)
+        if length:
+            found.append(load_glossary()[" ".join(words[start : start + length])])
+        start += max(length, 1)
+    return ". ".join(found)
 
 
 @cache
