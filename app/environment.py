@@ -14,5 +14,8 @@ QUIET_LIBRARIES = {
 }
 """None of them may fetch or report anything over the network on its own."""
 
-for _name, _value in QUIET_LIBRARIES.items():
+SMALL_PRODUCTS = {"OPENBLAS_NUM_THREADS": "1"}
+"""A search multiplies some thousand rows with one vector: threads cost more than they save, most of all on a busy machine."""
+
+for _name, _value in (QUIET_LIBRARIES | SMALL_PRODUCTS).items():
     os.environ.setdefault(_name, _value)

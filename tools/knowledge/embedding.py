@@ -35,6 +35,8 @@ MAX_TOKENS = 256
 """What the model was trained for; the rest of a longer text does not count."""
 BATCH_TOKENS = 512
 """Larger batches were slower: their activations no longer fit the cache."""
+FEW_TEXTS = 8
+"""Up to so many are embedded without threads."""
 MAX_THREADS = 4
 """Each runs batches of its own; sharing one batch between threads was slower, and much slower on a busy machine."""
 
@@ -60,7 +62,7 @@ class Embedder:
             vectors[rows] = session.run(["vectors"], {"ids": ids})[0]
 
         batches = list(_batches(encodings))
-        if len(batches) <= 1:  # a query: no thread is worth its start
+        if len(texts) <= FEW_TEXTS:  # a query: no thread is worth its start
             for rows in batches:
                 fill(rows)
         else:

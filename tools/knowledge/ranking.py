@@ -14,6 +14,7 @@ several sets of questions over runbooks, technical documentation and Ansible tre
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,19 +123,13 @@ def _candidates(
         for number in words.named(compound):
             if number in found:
                 found[number].named += weight / sum(compounds.values())
-    for number, cosine in _wholes(generation, vector, list(found), documents).items():
-        found.setdefault(number, _Candidate()).whole = cosine
+    wholes = vectors.document_cosines(vector)
+    nearest = heapq.nlargest(NEAREST_DOCUMENTS, wholes, key=wholes.__getitem__)
+    for number in words.sharing("document", nearest):
+        found.setdefault(number, _Candidate())
+    for number, name in words.document_vectors(list(found)).items():
+        found[number].whole = wholes[name]
     return found, floor
-
-
-def _wholes(
-    generation: Generation, vector: NDArray[np.float32], candidates: Sequence[int], documents: int
-) -> Mapping[int, float]:
-    words, vectors = generation.words, generation.vectors
-    near = vectors.nearest_documents(vector, min(NEAREST_DOCUMENTS, documents))
-    names = words.sharing("document", list(near)) | words.document_vectors(candidates)
-    near |= vectors.document_cosines(vector, list(set(names.values()) - near.keys()))
-    return {number: near[name] for number, name in names.items()}
 
 
 def _weight(frequency: int, documents: int) -> float:

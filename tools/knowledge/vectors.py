@@ -8,6 +8,7 @@ DamagedIndex.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,8 @@ class Vectors:
                 )
             return self._client.get_collection(name, embedding_function=embedding)
 
+        self._reading = threading.Lock()
+        self._documents_read: tuple[list[str], NDArray[np.float32]] | None = None
         with _damage_reported():
             client = chromadb.PersistentClient(path=str(directory), settings=Settings(anonymized_telemetry=False))
             self._client = cast("Client", client)  # ClientAPI does not declare close()
@@ -94,20 +97,22 @@ class Vectors:
         """The cosine of the passages nearest to a vector of unit length, by their vector's name, best first."""
         return _nearest(self._passages, vector, count)
 
-    def nearest_documents(self, vector: NDArray[np.float32], count: int) -> dict[str, float]:
-        """The same for documents."""
-        return _nearest(self._documents, vector, count)
+    def document_cosines(self, vector: NDArray[np.float32]) -> dict[str, float]:
+        """The cosine of every document, by its vector's name: few enough to be multiplied out, which is faster than to look them up."""
+        names, means = self._means()
+        return dict(zip(names, (means @ vector).tolist(), strict=True))
 
-    def document_cosines(self, vector: NDArray[np.float32], documents: Sequence[str]) -> dict[str, float]:
-        """The cosine of the documents whose vectors have these names."""
-        if not documents:
-            return {}
-        with _damage_reported():
-            found = self._documents.get(ids=list(documents), include=["embeddings"])
-        embeddings = found["embeddings"]
-        if embeddings is None or len(embeddings) != len(documents):
-            raise DamagedIndex(f"{len(documents)} documents asked for, {len(found['ids'])} found")
-        return {key: float(embedding @ vector) for key, embedding in zip(found["ids"], embeddings, strict=True)}
+    def _means(self) -> tuple[list[str], NDArray[np.float32]]:
+        import numpy as np
+
+        with self._reading:
+            if self._documents_read is None:
+                with _damage_reported():
+                    found = self._documents.get(include=["embeddings"])
+                if found["embeddings"] is None or not len(found["ids"]):
+                    raise DamagedIndex("the vectors of its documents are gone")
+                self._documents_read = found["ids"], np.asarray(found["embeddings"], dtype=np.float32)
+            return self._documents_read
 
     def check(self, passages: int, documents: int) -> None:
         """Raises DamagedIndex unless all vectors are there and stored ones find themselves.
