@@ -32,7 +32,9 @@ def retrieval(
     ],
     index: Annotated[Path | None, typer.Option(help="Keep the index here.", show_default="a temporary one")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    show_misses: Annotated[bool, typer.Option("--misses", help="List the questions that went wrong.")] = False,
+    show_misses: Annotated[
+        bool, typer.Option("--misses", help="List the questions that went wrong (not with --json).")
+    ] = False,
 ) -> None:
     """How often search finds the right page of a corpus, beside plain BM25."""
     from app.wiring import build_index
@@ -60,7 +62,7 @@ def retrieval(
         print(json.dumps({name: one.model_dump() for name, one in results.items()}, indent=2))
     else:
         _print_table(results)
-    if show_misses:
+    if show_misses and not as_json:
         for outcome in misses(measured["hybrid"]):
             _print_miss(outcome)
 

@@ -73,11 +73,11 @@ def is_document(name: str) -> bool:
 
 def parse(name: str, text: str, redact: Callable[[str], str]) -> Document:
     """The document in `text`, without its secrets. Raises Unreadable for broken YAML and for a file that is all vault."""
-    if PurePosixPath(name).suffix.lower() in MARKDOWN:
-        return _parse_markdown(name, redact(text))
     open_text = without_vault(text)
     if open_text is None:
         raise Unreadable("encrypted with ansible-vault")
+    if PurePosixPath(name).suffix.lower() in MARKDOWN:
+        return _parse_markdown(name, redact(open_text))
     try:
         found = read_ansible(name, open_text)
         if found is None and PurePosixPath(name).suffix.lower() in YAML:

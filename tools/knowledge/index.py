@@ -185,7 +185,7 @@ class KnowledgeIndex:
 def _with_passages(generation: Generation, ranked: Sequence[Ranked]) -> list[tuple[Stored, float]]:
     """Each document's best passage, or its first when it was found as a whole."""
     firsts = generation.words.first_passages([one.document for one in ranked if one.passage is None])
-    numbers = [one.passage or firsts[one.document] for one in ranked]
+    numbers = [firsts[one.document] if one.passage is None else one.passage for one in ranked]
     stored = generation.words.passages(numbers)
     return [(stored[number], one.score) for number, one in zip(numbers, ranked, strict=True)]
 

@@ -101,16 +101,14 @@ def apply_changes(generation: Generation, changes: Changes, embedder: Embedder, 
     done = 0
     for batch in _batches(cut):
         chunks = [chunk for one in batch for chunk in one.chunks]
-        vectors = embedder.embed([chunk.embedding_text for chunk in chunks])
-        named = {chunk.vector: vector for chunk, vector in zip(chunks, vectors, strict=True)}
+        texts = {chunk.vector: chunk.embedding_text for chunk in chunks}  # equal texts are embedded once
+        named = dict(zip(texts, embedder.embed(list(texts.values())), strict=True))
         generation.vectors.add_passages({name: named[name] for name in named.keys() - passages})
         passages |= named.keys()
         means: dict[str, NDArray[np.float32]] = {}
-        start = 0
         for one in batch:
             generation.words.put(one.document, one.chunks, one.stamp, one.changed_at)
-            means[vector_of(one.chunks)] = _direction(vectors[start : start + len(one.chunks)])
-            start += len(one.chunks)
+            means[vector_of(one.chunks)] = _direction([named[chunk.vector] for chunk in one.chunks])
         generation.vectors.add_documents({name: means[name] for name in means.keys() - documents})
         documents |= means.keys()
         done += len(chunks)
@@ -135,11 +133,11 @@ def _batches(cut: Sequence[Cut]) -> Iterator[list[Cut]]:
         yield batch
 
 
-def _direction(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _direction(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The mean of some vectors, of unit length: what a document is about as a whole."""
     import numpy as np
 
-    mean = vectors.mean(axis=0)
+    mean = np.mean(vectors, axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
 
 

@@ -128,7 +128,9 @@ class Vectors:
                 if canaries is None or not len(canaries):
                     raise DamagedIndex(f"the vectors of its {collection.name} are gone")
                 nearest = collection.query(query_embeddings=canaries, n_results=1, include=["distances"])["distances"]
-                if nearest is None or any(not distances or distances[0] > SAME for distances in nearest):
+                lost = [row for row in nearest or () if not row or row[0] > SAME]
+                # Among very many like vectors the search may miss one; of a damaged index it misses nearly all.
+                if nearest is None or len(lost) > len(nearest) / 2:
                     raise DamagedIndex(f"the vectors of its {collection.name} do not find themselves")
 
     def close(self) -> None:
