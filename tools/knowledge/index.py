@@ -6,7 +6,7 @@
 
 An ingest that is killed leaves the old generation in use; the next one clears away what it left. A reader notices a new generation at
 its next search; the one before is kept until the ingest after, for readers that are still in it. An index that turns out to be damaged
-is built anew from its sources by whoever notices.
+is built anew from its sources by whoever notices; only when current.json cannot be read, which names them, it takes an ingest.
 """
 
 from __future__ import annotations
