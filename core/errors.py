@@ -9,7 +9,12 @@
     │   ├── SourceRefused       401, 403, 404, or a request outside the allow-list (permanent)
     │   ├── QueryRejected       the source understood and said no                  (permanent)
     │   └── BadResponse         not what the API documents, or too large           (permanent)
+    ├── ModelError            the language model gave no usable answer
+    │   ├── ModelUnavailable    unreachable, timed out, overloaded, breaker open    (try again later)
+    │   ├── ModelRefused        401, 403, 404, a refusal, or out of budget          (permanent)
+    │   └── BadModelAnswer      not in the asked-for form                           (permanent)
     ├── KnowledgeError        the index of documents cannot be read or written
+    ├── StoreError            the database of sessions and costs cannot be read or written
     └── LabError              the simulated homelab cannot start
 
 A message is one line, names the field, file, setting or source, and says what to do next. `permanent` tells whether the same
@@ -64,6 +69,28 @@ class QueryRejected(SourceError):
 
 class BadResponse(SourceError):
     """The answer is not what the API documents, or larger than the cap."""
+
+
+class ModelError(SreError):
+    """The language model gave no usable answer; the deterministic one takes its place."""
+
+
+class ModelUnavailable(ModelError):
+    """The provider did not answer in time, is overloaded, or its circuit breaker is open."""
+
+    permanent = False
+
+
+class ModelRefused(ModelError):
+    """The provider will not let us (key, model, quota), the model will not answer, or the daily budget is spent."""
+
+
+class BadModelAnswer(ModelError):
+    """What the model wrote is not in the form that was asked for."""
+
+
+class StoreError(SreError):
+    """The database of sessions and costs cannot be read or written."""
 
 
 class KnowledgeError(SreError):

@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     runbooks: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "runbooks",)
     ansible: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "ansible",)
     data_dir: Path = Field(default_factory=lambda: user_data_path("homelab-sre"))
+    lm: str | None = None
+    lm_small: str | None = None
+    lm_base_url: str | None = None
+    lm_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("SRE_LM_API_KEY", "OPENAI_API_KEY"))
+    anthropic_api_key: SecretStr | None = Field(None, validation_alias=_known_as("ANTHROPIC_API_KEY"))
+    lm_context_tokens: int = Field(8192, ge=4096, le=1_000_000)
+    lm_timeout_s: float = Field(12.0, gt=0, le=300)
+    lm_prices: Path = Path(__file__).with_name("prices.yaml")
+    daily_budget_usd: float = Field(1.0, ge=0)
+    program: Path | None = None
     timezone: str = "UTC"
     source_timeout_s: float = Field(5.0, gt=0, le=120)
     question_deadline_s: float = Field(15.0, gt=0, le=300)
@@ -84,10 +94,12 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("runbooks", "ansible", "data_dir")
+    @field_validator("runbooks", "ansible", "data_dir", "lm_prices", "program")
     @classmethod
     def _expand_home(cls, value: Any) -> Any:
         """`~` stands for the home directory in `.env` too, where no shell expands it."""
+        if value is None:
+            return None
         return tuple(path.expanduser() for path in value) if isinstance(value, tuple) else value.expanduser()
 
     @field_validator("log_level")

@@ -14,7 +14,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from core.vocabulary import Latency
+from core.costs import ModelCall
+from core.vocabulary import Latency, Usage
 
 Kind = Literal["tools", "llm", "retrieval"]
 
@@ -39,6 +40,32 @@ SOURCE_SECONDS = Histogram(
     "sre_source_request_duration_seconds", "Wall time of one request to a source.", ["source"], registry=REGISTRY
 )
 GAPS = Counter("sre_gaps_total", "Answers that had to state at least one gap.", registry=REGISTRY)
+LLM_CALLS = Counter(
+    "sre_llm_calls_total",
+    "Requests to a language model, by outcome (ok, unavailable, refused, bad).",
+    ["model", "step", "outcome"],
+    registry=REGISTRY,
+)
+LLM_TOKENS = Counter(
+    "sre_llm_tokens_total",
+    "Tokens, by kind (input, cache_read, cache_write, output).",
+    ["model", "kind"],
+    registry=REGISTRY,
+)
+LLM_COST = Counter("sre_llm_cost_usd_total", "Estimated cost in US dollars.", ["model"], registry=REGISTRY)
+LLM_SECONDS = Histogram(
+    "sre_llm_call_duration_seconds",
+    "Wall time of one request to a language model.",
+    ["model"],
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30),
+    registry=REGISTRY,
+)
+DEGRADED = Counter(
+    "sre_degraded_total",
+    "Steps down from the full program, by what failed (investigate, synthesise, verify) and why.",
+    ["step", "reason"],
+    registry=REGISTRY,
+)
 KNOWLEDGE_PASSAGES = Gauge("sre_knowledge_passages", "Passages in the index of documents.", registry=REGISTRY)
 
 
@@ -54,6 +81,24 @@ class Meter:
         self._since: dict[str, float] = {}
         self._busy: dict[str, float] = {}
         self.tool_calls = 0
+        self.model_calls: list[ModelCall] = []
+
+    def charge(self, call: ModelCall) -> None:
+        self.model_calls.append(call)
+
+    def usage(self) -> Usage:
+        """What the question has cost so far. A call whose price is unknown adds nothing to the cost."""
+        calls = self.model_calls
+        return Usage(
+            llm_calls=len(calls),
+            input_tokens=sum(call.input_tokens for call in calls),
+            cache_read_tokens=sum(call.cache_read_tokens for call in calls),
+            cache_write_tokens=sum(call.cache_write_tokens for call in calls),
+            output_tokens=sum(call.output_tokens for call in calls),
+            cost_usd=round(sum(call.cost_usd or 0.0 for call in calls), 6),
+            tool_calls=self.tool_calls,
+            latency_s=self.latency(),
+        )
 
     @contextmanager
     def busy(self, kind: Kind) -> Iterator[None]:
@@ -103,3 +148,15 @@ def busy(kind: Kind) -> Iterator[None]:
         return
     with meter.busy(kind):
         yield
+
+
+def charge(call: ModelCall) -> None:
+    """Count a call of a language model, and charge it to the current question's meter, if there is one."""
+    LLM_CALLS.labels(call.model, call.step, call.outcome).inc()
+    LLM_SECONDS.labels(call.model).observe(call.seconds)
+    for kind in ("input", "cache_read", "cache_write", "output"):
+        LLM_TOKENS.labels(call.model, kind).inc(getattr(call, f"{kind}_tokens"))
+    LLM_COST.labels(call.model).inc(call.cost_usd or 0.0)
+    meter = _METER.get()
+    if meter is not None:
+        meter.charge(call)
