@@ -23,6 +23,8 @@ from core.errors import ConfigurationError
 from core.redact import redact
 
 ENV_FILE = ".env"
+MODEL_KEYS = frozenset({"lm_api_key", "anthropic_api_key"})
+"""An empty one is told where the model is built: without a model, everything else still works."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -175,17 +177,17 @@ def _secrets_from_files(places: tuple[Mapping[str, str | None], ...]) -> dict[st
             if set_here and files:
                 raise ConfigurationError(f"{files[0]}: {set_here[0]} is set as well; keep one of the two")
             if files:
-                found[field] = _read_secret(files[0], place[files[0]] or "")
+                found[field] = _read_secret(files[0], place[files[0]] or "", may_be_empty=field in MODEL_KEYS)
             if set_here or files:
                 break
     return found
 
 
-def _read_secret(variable: str, path: str) -> str:
+def _read_secret(variable: str, path: str, *, may_be_empty: bool) -> str:
     try:
         secret = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{variable}: cannot read {path}: {error}") from None
-    if not secret:
+    if not secret and not may_be_empty:
         raise ConfigurationError(f"{variable}: {path} is empty")
     return secret
