@@ -1,4 +1,4 @@
-"""The HTTP API: `POST /ask`, `GET /alerts`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
+"""The HTTP API: `POST /ask`, `POST /rca`, `GET /alerts`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from core.telemetry import REGISTRY
 from core.vocabulary import Alert, Answer
 from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
+from pipeline.rca import question_about
 
 MAX_BODY_BYTES = 65_536
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -42,6 +43,16 @@ class AskBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     question: str
+    session_id: str | None = Field(default=None, max_length=200)
+    at: str | None = None
+
+
+class RcaBody(BaseModel):
+    """What the root cause analysis is about: a host, service or alert (without one, what fires), and a moment of the incident."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str | None = None
     session_id: str | None = Field(default=None, max_length=200)
     at: str | None = None
 
@@ -78,6 +89,12 @@ def build_api(settings: Settings) -> FastAPI:
         """Answer one question with cited evidence."""
         at = parse_at(body.at, field="at") if body.at is not None else None
         return await assistant.ask(body.question, at=at, session_id=body.session_id)
+
+    @api.post("/rca")
+    async def rca(body: RcaBody) -> Answer:
+        """Draft a root cause analysis: timeline, evidence, cause, impact, follow-ups."""
+        at = parse_at(body.at, field="at") if body.at is not None else None
+        return await assistant.ask(question_about(body.subject), at=at, session_id=body.session_id)
 
     @api.get("/alerts")
     async def alerts() -> FiringAlerts:

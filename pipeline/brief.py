@@ -17,7 +17,10 @@ from tools.logs import LogLine
 
 @dataclass(frozen=True)
 class Question:
-    """The words, and what code understood of them. `named_window` is true when the words named a time."""
+    """The words, and what code understood of them.
+
+    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after.
+    """
 
     text: str
     intent: Intent
@@ -29,6 +32,7 @@ class Question:
     families: tuple[Family, ...] = ()
     alert_names: tuple[str, ...] = ()
     session_id: str | None = None
+    sure: bool = True
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Rule(Frozen):
     pattern: str
     unless: str | None = None
     needs: Literal["alert", "alert_name", "subject", "no_subject"] | None = None
+    a_guess: bool = False
 
 
 class Rules(Frozen):
@@ -93,7 +94,7 @@ def classify(
     phrase = parse_window(text, now=now, zone=zone)
     about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
     broad = not resolution.subjects and not unknown
-    intent = _intent(
+    intent, sure = _intent(
         text,
         about_alert=about_alert or (bool(alerts) and broad),
         names_alert=bool(named or asked),
@@ -111,10 +112,12 @@ def classify(
         families=tuple(load_domain().families_of(text)),
         alert_names=tuple(dict.fromkeys([*(alert.name for alert in named), *asked])),
         session_id=session_id,
+        sure=sure,
     )
 
 
-def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> Intent:
+def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> tuple[Intent, bool]:
+    """What the question is after, and whether a rule says so."""
     lowered = text.lower()
     met = {
         "alert": about_alert,
@@ -129,8 +132,8 @@ def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: boo
             and re.search(rule.pattern, lowered)
             and not (rule.unless and re.search(rule.unless, lowered))
         ):
-            return rule.intent
-    return "explain_alert" if names_alert else "out_of_scope"
+            return rule.intent, not rule.a_guess
+    return ("explain_alert", True) if names_alert else ("out_of_scope", False)
 
 
 def names_like_an_alert(text: str, inventory: Inventory) -> list[str]:

@@ -13,7 +13,8 @@ from pipeline.narrate.history import log_question, what_changed
 from pipeline.narrate.lookup import lookup
 from pipeline.narrate.metrics import metric_question
 from pipeline.narrate.overview import alert_summary, clarify, status
-from pipeline.narrate.plain import follow_up, out_of_scope, rca_draft, report, self_status
+from pipeline.narrate.plain import follow_up, out_of_scope, report, self_status
+from pipeline.narrate.rca import rca_draft
 
 Narrator = Callable[[Brief, Sequence[Action]], str]
 

@@ -34,7 +34,10 @@ MAX_ALERTS = 5
 ALTERNATIVES = 3
 LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
 """More of these is not wrong by itself."""
-RANKED = ("metric_question", "explain_alert")
+EXPLAINS = frozenset({"explain_alert", "rca_draft"})
+"""What leads from alerts to their cause. A draft without a subject or an alert is about everything."""
+RANKED = ("metric_question", *sorted(EXPLAINS))
+BEFORE_AN_INCIDENT = timedelta(hours=2)
 
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
@@ -84,10 +87,10 @@ class Gatherer:
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
-            if question.intent == "explain_alert" and not brief.chain:
+            if question.intent in EXPLAINS and not brief.chain:
                 brief = await self._with_rule(brief, relevant, gaps)
             yield brief
-        if question.intent in {"explain_alert", "log_question", "metric_question"}:
+        if question.intent in {*EXPLAINS, "log_question", "metric_question"}:
             yield await with_logs(brief, self._sources.logs, gaps)
 
     def _relevant(self, question: Question, inventory: Inventory, alerts: Sequence[Alert]) -> list[Alert]:
@@ -108,7 +111,7 @@ class Gatherer:
     async def _with_alerts(self, brief: Brief, relevant: Sequence[Alert], gaps: Gaps) -> Brief:
         """The alerts as evidence: each that is explained, all that fire, or all that fired in the window."""
         question = brief.question
-        if question.intent == "explain_alert":
+        if question.intent in EXPLAINS:
             for alert in relevant[:MAX_ALERTS]:
                 brief, number = brief.with_evidence(
                     one_alert(alert, question.at, self._zone, brief.inventory.entity_of(alert.labels) or "")
@@ -122,6 +125,9 @@ class Gatherer:
             window = question.window
         elif question.intent == "alert_summary":
             window = Window(start=question.at - timedelta(days=1), end=question.at)
+        elif question.intent == "rca_draft":
+            began = min((alert.starts_at for alert in relevant), default=question.at)
+            window = Window(start=began - BEFORE_AN_INCIDENT, end=question.at)
         else:
             return brief
         fired = await alert_history(self._sources, window, gaps)
@@ -159,7 +165,7 @@ class Gatherer:
         question = brief.question
         if question.intent not in RANKED:
             return brief
-        hosts = list(question.subjects) or _entities(alerts, brief.inventory) * (question.intent == "explain_alert")
+        hosts = list(question.subjects) or _entities(alerts, brief.inventory) * (question.intent in EXPLAINS)
         window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
         return with_rankings(brief, hosts, measurer, window)
 
@@ -256,7 +262,7 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
         )
         if len(question.subjects) > 1:  # not all of a group's values can be told
             own.sort(key=lambda f: (rank.get(f.signal.name, len(rank)), not f.abnormal, not f.breached, _from_worst(f)))
-        explained = chain and question.intent == "explain_alert"
+        explained = chain and question.intent in EXPLAINS
         return [f for f in own if f.signal.name in first] if explained else own
     if question.intent == "metric_question":
         main = main_signal(question, findings)

@@ -21,8 +21,11 @@ LOOKUPS = frozenset({"runbook_lookup", "playbook_lookup"})
 WITHOUT_PAGES = frozenset({"out_of_scope", "self_status", "report", "follow_up", "what_changed", "log_question"})
 
 
-async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Brief:
-    """The brief with up to three passages, the one that says what to do first; with the nearest pages when none answers."""
+async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps, *, words: str | None = None) -> Brief:
+    """The brief with up to three passages, the one that says what to do first; with the nearest pages when none answers.
+
+    `words` are what to look for, if not those of the question, the alert and the cause.
+    """
     if not _needs_pages(brief):
         return brief
     if knowledge is None:
@@ -30,7 +33,7 @@ async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps) -> Bri
         return brief
     with busy("retrieval"):
         try:
-            passages, nearest = await asyncio.to_thread(_search, knowledge, brief)
+            passages, nearest = await asyncio.to_thread(_search, knowledge, brief, words or search_words(brief))
         except SreError as error:
             gaps.add(f"runbooks: {error}")
             return brief
@@ -45,7 +48,7 @@ def _needs_pages(brief: Brief) -> bool:
         return False
     if intent == "metric_question":
         return bool(brief.chain) or any(ranking.rows[0].breached for ranking in brief.rankings[:1])
-    if intent == "explain_alert":
+    if intent in {"explain_alert", "rca_draft"}:
         return bool(brief.cause or brief.explained or brief.question.alert_names)
     return intent in LOOKUPS or brief.cause is not None or bool(brief.alerts)
 
@@ -77,9 +80,8 @@ def central_alert(brief: Brief) -> Alert | None:
     return min(active, key=nearness) if active and brief.chain else None
 
 
-def _search(knowledge: Knowledge, brief: Brief) -> tuple[list[Passage], list[str]]:
+def _search(knowledge: Knowledge, brief: Brief, words: str) -> tuple[list[Passage], list[str]]:
     """The passages; when no page answers, none, and the names of the nearest pages."""
-    words = search_words(brief)
     found = _with_annotated_page(knowledge.search(words, k=PASSAGES), knowledge, brief)
     if not found:
         return [], [passage.document for passage in knowledge.nearest(words, k=PASSAGES)]

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import alerts, ask, bench, demo, doctor, init, knowledge, lab, serve
+from app.cli import alerts, ask, bench, demo, doctor, init, knowledge, lab, rca, serve
 from app.cli.screen import say_error
 from core.errors import ConfigurationError, InvalidInput, SreError
 
@@ -24,6 +24,7 @@ cli = typer.Typer(
 cli.command("init")(init.init)
 cli.command("doctor")(doctor.doctor)
 cli.command("ask")(ask.ask)
+cli.command("rca")(rca.rca)
 cli.command("alerts")(alerts.alerts)
 cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)

@@ -19,7 +19,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     shown = brief.chain or tuple(f for f in brief.findings if f.evidence_id)
     return sections.join(
         unknown_names(brief),
-        "\n\n".join(_headline(brief, alert, number) for alert, number in brief.explained),
+        "\n\n".join(headline(brief, alert, number) for alert, number in brief.explained),
         _further(brief),
         sections.cannot_be_told(brief),
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
@@ -32,7 +32,8 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     )
 
 
-def _headline(brief: Brief, alert: Alert, number: str) -> str:
+def headline(brief: Brief, alert: Alert, number: str) -> str:
+    """What fires where, how severe, since when, in the words of its item."""
     since = moment(alert.starts_at, brief.zone, now=brief.question.at)
     state = f"is {alert.state}" if alert.state != "suppressed" else "fires but is silenced or inhibited"
     where = plain(place_of(alert, brief.inventory))

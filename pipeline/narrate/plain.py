@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.brief import Brief
 from pipeline.narrate import sections
-from pipeline.narrate.alert import explain_alert
-from pipeline.narrate.overview import status
 from pipeline.wording import plain
 
 
@@ -25,15 +23,8 @@ def report(brief: Brief, actions: Sequence[Action]) -> str:
 def follow_up(brief: Brief, actions: Sequence[Action]) -> str:
     del brief, actions
     return (
-        "I do not remember earlier questions yet, so please name the host or service: for instance “memory on media”."
-    )
-
-
-def rca_draft(brief: Brief, actions: Sequence[Action]) -> str:
-    """The explanation stands in until the full draft exists."""
-    body = explain_alert(brief, actions) if brief.question.subjects or brief.cause else status(brief, actions)
-    return sections.join(
-        "A full root-cause-analysis draft is not built yet; this is the explanation it will start from.", body
+        "I cannot tell what this refers to: nothing was said before that it could mean. "
+        "Please name the host, service or alert, for instance “memory on media”."
     )
 
 

@@ -48,7 +48,7 @@ def cannot_be_told(brief: Brief) -> str:
     return f"**It cannot be told** whether all is well: {listed(why)}." if why else ""
 
 
-def cause(brief: Brief) -> str:
+def cause(brief: Brief, *, reach: bool = True) -> str:
     """The cause with its confidence, how far it reaches, the way that leads to it, and what else it might be."""
     if brief.cause is None or not brief.chain:
         return ""
@@ -58,7 +58,7 @@ def cause(brief: Brief) -> str:
     lines = [
         f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cite(end)}.",
         f"{brief.cause.statement}{cite(end)}.",
-        extent(brief),
+        extent(brief) if reach else "",
     ]
     if len(brief.chain) > 1:
         way = " → ".join(

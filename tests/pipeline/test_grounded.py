@@ -34,7 +34,7 @@ WINDOW = re.compile(
 COUNTED_REST = re.compile(r"(?:…and|and) \d+ more(?: alerts?| alert names)?")
 CONFIDENCE = re.compile(r"confidence \d+%")
 QUOTED = re.compile(r"\*\*(?:What to do|Open in the source)\*\*.*?(?=\*\*To narrow it down|\Z)", re.DOTALL)
-ABOUT_ITSELF = ("There is no such host", "I answer without", "I do not remember")
+ABOUT_ITSELF = ("There is no such host", "I answer without", "I cannot tell what")
 
 
 def ungrounded(answer: Mapping[str, Any], names: Iterable[str]) -> list[str]:
@@ -107,14 +107,14 @@ def build(homelab, finding, memory_alert, measurer):
         )
         alerts = (dns, memory_alert, memory_alert.model_copy(update={"state": "suppressed", "severity": "info"}))
         brief = Brief(question, homelab, UTC_ZONE, alerts=alerts)
-        if intent == "explain_alert":
+        if intent in {"explain_alert", "rca_draft"}:
             for alert in alerts[:2]:
                 place = homelab.entity_of(alert.labels) or ""
                 brief, number = brief.with_evidence(one_alert(alert, at, UTC_ZONE, place))
                 brief = replace(brief, explained=(*brief.explained, (alert, number)))
         if intent in {"alert_summary", "status", "clarify"}:
             brief = with_firing(brief)
-        if intent in {"alert_summary", "status", "what_changed"}:
+        if intent in {"alert_summary", "status", "what_changed", "rca_draft"}:
             ended = dns.model_copy(update={"starts_at": at - timedelta(hours=26), "ends_at": at - timedelta(hours=25)})
             brief = with_fired(brief, (ended, *alerts), window)
         numbered = []
