@@ -36,7 +36,7 @@ def test_the_set_is_large_enough_to_mean_something(measured: Figures) -> None:
 
 def test_the_right_page_is_among_the_first_three(measured: Figures) -> None:
     """Questions that are wrongly turned away count as misses; the ranking alone is asked for more below."""
-    assert measured.hit_at_3 >= 0.94
+    assert measured.hit_at_3 >= 0.95
 
 
 def test_the_ranking_alone_has_the_right_page_among_the_first_three(own: KnowledgeIndex) -> None:
@@ -46,11 +46,20 @@ def test_the_ranking_alone_has_the_right_page_among_the_first_three(own: Knowled
 
 
 def test_questions_without_a_page_find_none(measured: Figures) -> None:
-    assert measured.abstained / measured.without_page >= 0.90
+    assert measured.abstained / measured.without_page >= 0.85
 
 
 def test_questions_with_a_page_are_not_turned_away(measured: Figures) -> None:
     assert measured.false_abstentions / (measured.questions - measured.without_page) <= 0.03
+
+
+def test_a_second_set_is_answered_nearly_as_well(own: KnowledgeIndex) -> None:
+    """Longer questions, by somebody who saw neither the search nor the first set; the bar was set with both in view."""
+    pairs = load_pairs(ROOT / "evalsets" / "search_second.json")
+    second = figures(ask_all(pairs, lambda query, k: [passage.document for passage in own.search(query, k)]))
+    assert second.hit_at_3 >= 0.93
+    assert second.false_abstentions / (second.questions - second.without_page) <= 0.05
+    assert second.abstained / second.without_page >= 0.65
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,15 @@ if TYPE_CHECKING:
     from tools.knowledge.generation import Generation
 
 WEIGHTS = {"best": 1.0, "second": 0.15, "whole": 0.8, "passage": 0.2, "page": 1.1, "named": 0.3}
-LOGISTIC = (5.1, -5.4)
+LOGISTIC = (5.15, -6.1)
 """Slope and intercept over the weighted sum."""
+LENGTH = 1.2
+"""Log-odds per natural logarithm of the question's words: a page that answers a long question matches a smaller share of it."""
 FOREIGN_NAMES = 2.8
 """What it costs, in log-odds, when the question names something that no document does."""
 ENOUGH_DOCUMENTS = 100
 """With fewer, that a word stands in none of them says less."""
-BAR = 0.22
+BAR = 0.46
 """A probability below it means that no page answers the question."""
 NEAREST_PASSAGES, NEAREST_DOCUMENTS = 80, 60
 MATCHING_PASSAGES, MATCHING_DOCUMENTS = 100, 60
@@ -82,15 +84,15 @@ def rank(generation: Generation, query: Query, vector: NDArray[np.float32], *, f
     fitting = {number: total + asked_for(query.words, places[number]) for number, total in totals.items()}
     doubt = FOREIGN_NAMES * min(1.0, generation.words.counts()[0] / ENOUGH_DOCUMENTS) if foreign else 0.0
     return [
-        Ranked(number, _best_passage(candidates[number]), probability(totals[number], doubt))
+        Ranked(number, _best_passage(candidates[number]), probability(totals[number], len(query.words), doubt))
         for number in _one_per_group(sorted(fitting, key=lambda number: -fitting[number]), places)
     ]
 
 
-def probability(total: float, doubt: float) -> float:
-    """That a document with this weighted sum answers; `doubt` is in log-odds."""
+def probability(total: float, words: int, doubt: float) -> float:
+    """That a document with this weighted sum answers a question of so many telling words; `doubt` is in log-odds."""
     slope, intercept = LOGISTIC
-    return 1 / (1 + math.exp(-(slope * total + intercept - doubt)))
+    return 1 / (1 + math.exp(-(slope * total + intercept + LENGTH * math.log(max(words, 1)) - doubt)))
 
 
 def _candidates(
