@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.errors import KnowledgeError
+from core.clock import now
+from core.errors import ConfigurationError, KnowledgeError
 from core.redact import redact
 from core.settings import Settings
+from core.telemetry import charge
 from core.vocabulary import Passage
-from pipeline.assistant import Assistant
 from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
@@ -21,12 +23,66 @@ from tools.http import Source
 from tools.logfiles import LogFiles
 
 if TYPE_CHECKING:
+    from core.store import Store
+    from pipeline.assistant import Assistant
+    from pipeline.language_model import Models
     from tools.knowledge.index import KnowledgeIndex
+
+LOG = logging.getLogger(__name__)
 
 
 def build_assistant(settings: Settings, sources: Sources | None = None) -> Assistant:
-    """The assistant over everything that the settings name."""
-    return Assistant(sources or build_sources(settings), zone=settings.zone, deadline_s=settings.question_deadline_s)
+    """The assistant over everything that the settings name.
+
+    A model that cannot be built, or a saved program that does not fit, is logged and told with each answer; the rest works.
+    """
+    # DSPy and SQLAlchemy take seconds to import, which `sre alerts` and `sre doctor` must not wait for.
+    from core.store import FILE_NAME, Store
+    from pipeline.assistant import Assistant
+    from pipeline.last_good import LastGood
+    from pipeline.program_state import load_state
+    from pipeline.sessions import Sessions
+
+    store = Store(settings.data_dir / FILE_NAME)
+    models, problems = None, []
+    try:
+        models = build_models_with_ledger(settings, store)
+    except ConfigurationError as error:
+        problems.append(f"{error}; answers are written by code")
+    assistant = Assistant(
+        sources or build_sources(settings),
+        zone=settings.zone,
+        deadline_s=settings.question_deadline_s,
+        models=models,
+        sessions=Sessions(store),
+        last_good=LastGood(store) if models else None,
+    )
+    if settings.program is not None:
+        try:
+            load_state(assistant, settings.program)
+        except ConfigurationError as error:
+            problems.append(f"{error}; the program answers as it was shipped")
+    for problem in problems:
+        LOG.warning(problem)
+    assistant.problems = tuple(problems)
+    return assistant
+
+
+def build_models_with_ledger(settings: Settings, store: Store) -> Models | None:
+    """The language models, whose every call is priced, recorded and counted, and which stop at the daily budget.
+
+    None when none is set. Raises ConfigurationError.
+    """
+    if settings.lm is None:
+        return None
+    from core.costs import load_prices
+    from core.ledger import Ledger
+    from pipeline.language_model import build_models
+
+    ledger = Ledger(store, load_prices(settings.lm_prices), settings.daily_budget_usd)
+    return build_models(
+        settings, on_call=lambda call: charge(ledger.record(call)), refuse=lambda: ledger.over_budget(now())
+    )
 
 
 def build_sources(settings: Settings) -> Sources:

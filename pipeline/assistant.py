@@ -1,86 +1,271 @@
-"""One question from words to answer: classify → gather → retrieve → explain."""
+"""One question from words to answer: classify → gather → retrieve → investigate → synthesise → verify.
+
+Code classifies, gathers and retrieves, and could answer by itself (`explain`). A language model, where one is configured, looks
+further where the brief is not enough and writes the answer, whose every claim is verified. When it fails, the answer steps down:
+without what it would have looked up; then its last good answer to the same question, as far as that still stands; then code's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
-from dataclasses import replace
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import dspy
+
 from core import clock
-from core.telemetry import GAPS, QUESTION_SECONDS, QUESTIONS, Meter, metered
-from core.vocabulary import Answer, Usage
+from core.errors import ModelError, ModelUnavailable, StoreError
+from core.telemetry import DEGRADED, GAPS, QUESTION_SECONDS, QUESTIONS, Meter, metered
+from core.vocabulary import Answer, Program
 from pipeline.brief import Brief, Gaps
+from pipeline.cached import still_true
 from pipeline.classify import check_question, classify
+from pipeline.conversation import Conversation, turn_of
 from pipeline.explain import explain
 from pipeline.firing import current_alerts
+from pipeline.follow_up import resolve
 from pipeline.gather import Gatherer
+from pipeline.investigate import Investigator, needs_investigation
+from pipeline.language_model import Models
+from pipeline.last_good import LastGood, key_of
 from pipeline.moment import when_to_look
+from pipeline.recognise import Recogniser
 from pipeline.retrieve import retrieve
+from pipeline.rewrite import Rewriter
+from pipeline.sessions import Sessions, Talk
 from pipeline.sources import Sources
+from pipeline.synthesise import Synthesiser, Written
 from tools.inventory import Inventory, inventory_from_alerts
 
 LOG = logging.getLogger(__name__)
 
+LAST_WORD_S = 0.5
+"""Kept free before the deadline, so that a model that is still writing becomes an answer by code and not nothing."""
+SAID_BY_CODE = frozenset({"out_of_scope", "self_status", "follow_up", "report"})
+"""There is nothing in them for a model to reason about."""
 
-class Assistant:
-    """Answers questions over the sources it was given. Safe to use for many questions at once."""
 
-    def __init__(self, sources: Sources, *, zone: ZoneInfo, deadline_s: float) -> None:
+@dataclass
+class Inquiry:
+    """One question on its way, and what is known so far: a deadline in between loses none of it."""
+
+    text: str
+    asked_at: datetime
+    live: bool
+    session_id: str | None = None
+    conversation: Conversation | None = None
+    gaps: Gaps = field(default_factory=Gaps)
+    until: float = 0.0
+    brief: Brief | None = None
+    written: Written | None = None
+    last_good: tuple[Answer, datetime] | None = None
+
+
+class Assistant(dspy.Module):
+    """Answers questions over the sources it was given. Safe to use for many questions at once.
+
+    Without `models` code answers alone. `problems` are told with each answer: why there is no model although one is set. Its
+    state, the prompts with their examples, is JSON (`pipeline.program_state`).
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        zone: ZoneInfo,
+        deadline_s: float,
+        models: Models | None = None,
+        sessions: Sessions | None = None,
+        last_good: LastGood | None = None,
+        program: Program | None = None,
+    ) -> None:
+        super().__init__()
         self._sources = sources
         self._zone = zone
         self._deadline_s = deadline_s
+        self._models = models
+        self._sessions = sessions
+        self._last_good = last_good
+        self._program = program or Program()
+        self.problems: tuple[str, ...] = ()
         self._gatherer = Gatherer(sources, zone)
+        self.recognise = Recogniser()
+        self.rewrite = Rewriter()
+        self.investigate = Investigator()
+        self.synthesise = Synthesiser()
 
     async def ask(self, text: str, *, at: datetime | None = None, session_id: str | None = None) -> Answer:
         """The answer, at the latest when the deadline ends; what was not read by then is a gap.
 
-        `at` re-asks a past moment. Raises InvalidInput for a question that cannot be read or a time in the future.
+        `at` re-asks a past moment; `session_id` names the conversation that the question belongs to. Raises InvalidInput for a
+        question or a session that cannot be read, and for a time in the future.
         """
         text = check_question(text)
         asked_at = clock.refuse_future(at, field="at") if at else clock.now()
+        inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)
         with metered() as meter:
-            gaps = Gaps()
-            brief = await self._brief(text, asked_at, live=at is None, session_id=session_id, gaps=gaps)
-            answer = explain(replace(brief, gaps=tuple(gaps.lines)))
-        return _with_usage(answer, meter)
+            async with AsyncExitStack() as stack:
+                talk = await self._talk(inquiry, stack)
+                answer: Answer = (await self.acall(inquiry=inquiry)).answer
+                answer = await self._remembered(answer, inquiry, talk)
+        return _counted(answer, meter)
 
-    async def _brief(self, text: str, asked_at: datetime, *, live: bool, session_id: str | None, gaps: Gaps) -> Brief:
-        latest: Brief | None = None
+    async def aforward(self, inquiry: Inquiry) -> dspy.Prediction:
+        """The steps in their order, each on what the ones before it found."""
+        inquiry.until = asyncio.get_running_loop().time() + self._deadline_s - LAST_WORD_S
+        for problem in self.problems:
+            inquiry.gaps.add(f"model: {problem}")
         try:
             async with asyncio.timeout(self._deadline_s):
-                inventory = await self._sources.inventory(None if live else asked_at, gaps)
-                alerts = await current_alerts(self._sources, asked_at, clock.now(), gaps)
-                if alerts and not (inventory.entities and inventory.complete):
-                    inventory = inventory_from_alerts(alerts, await self._sources.read_ansible(gaps))
-                    for line in inventory.gaps:
-                        gaps.add(line)
-                question = classify(
-                    text, inventory=inventory, alerts=alerts or (), now=asked_at, zone=self._zone, session_id=session_id
-                )
-                latest = Brief(question, inventory, self._zone, alerts=alerts or (), alerts_read=False, measured=False)
-                question, alerts = await when_to_look(question, alerts, inventory, self._sources, gaps)
-                async with aclosing(self._gatherer.gather(question, inventory, alerts, gaps)) as briefs:
-                    async for brief in briefs:
-                        latest = brief
-                latest = await retrieve(latest, self._sources.knowledge, gaps)
+                inventory = await self._classify(inquiry)
+                await self._gather(inquiry, inventory)
+                await self._retrieve(inquiry)
+                await self._investigate(inquiry)
+                await self._synthesise(inquiry)  # and verify
         except TimeoutError:
-            gaps.add(f"deadline: not everything was read within {self._deadline_s:g} s (SRE_QUESTION_DEADLINE_S)")
-        if latest is not None:
-            return latest
-        nothing = Inventory(entities={})
-        question = classify(text, inventory=nothing, alerts=(), now=asked_at, zone=self._zone, session_id=session_id)
-        return Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
+            inquiry.gaps.add(
+                f"deadline: not everything was done within {self._deadline_s:g} s (SRE_QUESTION_DEADLINE_S)"
+            )
+        return dspy.Prediction(answer=self._answer(inquiry))
+
+    async def _classify(self, inquiry: Inquiry) -> Inventory:
+        """By rules and by what was said before; the model is asked only where they do not know."""
+        gaps, now = inquiry.gaps, inquiry.asked_at
+        inventory = await self._sources.inventory(None if inquiry.live else now, gaps)
+        alerts = await current_alerts(self._sources, now, clock.now(), gaps)
+        if alerts and not (inventory.entities and inventory.complete):
+            inventory = inventory_from_alerts(alerts, await self._sources.read_ansible(gaps))
+            for line in inventory.gaps:
+                gaps.add(line)
+        firing = alerts or ()
+        question = classify(
+            inquiry.text, inventory=inventory, alerts=firing, now=now, zone=self._zone, session_id=inquiry.session_id
+        )
+        if inquiry.conversation is not None and inquiry.conversation.turns:
+            question = resolve(
+                question, inquiry.conversation, inventory=inventory, alerts=firing, now=now, zone=self._zone
+            )
+        if self._models is not None and not question.sure:
+            question = await self.recognise.acall(
+                question, inventory, _said(inquiry), self._models, gaps, deadline=inquiry.until
+            )
+        inquiry.brief = Brief(question, inventory, self._zone, alerts=alerts or (), alerts_read=False, measured=False)
+        question, alerts = await when_to_look(question, alerts, inventory, self._sources, gaps)
+        inquiry.brief = replace(inquiry.brief, question=question, alerts=alerts or (), alerts_read=alerts is not None)
+        return inventory
+
+    async def _gather(self, inquiry: Inquiry, inventory: Inventory) -> None:
+        brief = inquiry.brief
+        if brief is None:
+            return
+        alerts = brief.alerts if brief.alerts_read else None
+        async with aclosing(self._gatherer.gather(brief.question, inventory, alerts, inquiry.gaps)) as briefs:
+            async for inquiry.brief in briefs:
+                pass
+
+    async def _retrieve(self, inquiry: Inquiry) -> None:
+        if inquiry.brief is None:
+            return
+        inquiry.brief = await retrieve(inquiry.brief, self._sources.knowledge, inquiry.gaps)
+        if self._models is not None:
+            inquiry.brief = await self.rewrite.acall(
+                inquiry.brief, self._sources.knowledge, self._models, inquiry.gaps, deadline=inquiry.until
+            )
+
+    async def _investigate(self, inquiry: Inquiry) -> None:
+        """Only where the brief does not answer by itself."""
+        if self._models is None or inquiry.brief is None or needs_investigation(inquiry.brief) is None:
+            return
+        inquiry.brief = await self.investigate.acall(
+            inquiry.brief, self._sources, self._models, inquiry.gaps, deadline=inquiry.until
+        )
+
+    async def _synthesise(self, inquiry: Inquiry) -> None:
+        brief = inquiry.brief
+        if self._models is None or brief is None or brief.question.intent in SAID_BY_CODE:
+            return
+        if not (brief.evidence or brief.passages or brief.changes):
+            return  # nothing to reason about
+        try:
+            inquiry.written = await self.synthesise.acall(
+                brief, _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
+            )
+        except ModelError as error:
+            DEGRADED.labels("synthesise", type(error).__name__).inc()
+            inquiry.gaps.add(f"model: {error}; the answer was written by code")
+            if isinstance(error, ModelUnavailable) and self._last_good is not None and inquiry.live:
+                try:
+                    key = key_of(brief.question)
+                    inquiry.last_good = await asyncio.to_thread(self._last_good.recall, key, inquiry.asked_at)
+                except StoreError as unreadable:
+                    inquiry.gaps.add(str(unreadable))
+
+    def _answer(self, inquiry: Inquiry) -> Answer:
+        """The model's words where they stand, else its older ones, else code's. All else is code's in any case."""
+        brief = inquiry.brief
+        if brief is None:
+            nothing = Inventory(entities={})
+            question = classify(
+                inquiry.text,
+                inventory=nothing,
+                alerts=(),
+                now=inquiry.asked_at,
+                zone=self._zone,
+                session_id=inquiry.session_id,
+            )
+            brief = Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
+        answer = explain(replace(brief, gaps=tuple(inquiry.gaps.lines)))
+        answer = answer.model_copy(update={"program": self._program})
+        if inquiry.written is not None:
+            return answer.model_copy(
+                update={"answer": inquiry.written.text, "cause": inquiry.written.cause, "mode": "llm"}
+            )
+        if inquiry.last_good is not None:
+            return still_true(*inquiry.last_good, answer, brief) or answer
+        return answer
+
+    async def _talk(self, inquiry: Inquiry, stack: AsyncExitStack) -> Talk | None:
+        """Hold the question's session until its answer is remembered; two questions at once would not know of each other."""
+        if self._sessions is None or inquiry.session_id is None:
+            return None
+        try:
+            talk = await stack.enter_async_context(self._sessions.turn(inquiry.session_id, wait_s=self._deadline_s))
+        except StoreError as error:
+            inquiry.gaps.add(f"{error}; this question stands alone")
+            return None
+        inquiry.conversation = talk.conversation
+        return talk
+
+    async def _remembered(self, answer: Answer, inquiry: Inquiry, talk: Talk | None) -> Answer:
+        """The answer, once what later questions need of it is stored."""
+        brief = inquiry.brief
+        if brief is None:
+            return answer
+        try:
+            if talk is not None:
+                await talk.remember(turn_of(brief.question, answer, brief))
+            if answer.mode == "llm" and inquiry.live and self._last_good is not None:
+                await asyncio.to_thread(self._last_good.keep, key_of(brief.question), answer, inquiry.asked_at)
+        except StoreError as error:
+            return answer.model_copy(update={"gaps": (*answer.gaps, f"{error}; this answer is not remembered")})
+        return answer
 
 
-def _with_usage(answer: Answer, meter: Meter) -> Answer:
-    usage = Usage(tool_calls=meter.tool_calls, latency_s=meter.latency())
+def _said(inquiry: Inquiry) -> str:
+    """What was said before, for a model to read."""
+    return inquiry.conversation.as_text() if inquiry.conversation else ""
+
+
+def _counted(answer: Answer, meter: Meter) -> Answer:
+    usage = meter.usage()
     QUESTIONS.labels(answer.intent, answer.mode).inc()
     QUESTION_SECONDS.labels(answer.intent).observe(usage.latency_s.total)
     if answer.gaps:
         GAPS.inc()
     told = {"intent": answer.intent, "mode": answer.mode, "subjects": answer.subjects, "gaps": answer.gaps}
-    LOG.info("answered", extra={**told, "seconds": usage.latency_s.total, "tool_calls": usage.tool_calls})
+    cost = {"seconds": usage.latency_s.total, "tool_calls": usage.tool_calls, "llm_calls": usage.llm_calls}
+    LOG.info("answered", extra={**told, **cost, "cost_usd": usage.cost_usd})
     return answer.model_copy(update={"usage": usage})

@@ -1,4 +1,4 @@
-"""What a language model is asked: one DSPy signature a file, the docstring is the prompt.
+"""What a language model is asked: one DSPy signature a file, the docstring is the prompt. No logic.
 
-Empty until the language model joins the pipeline; the deterministic narrator needs none.
+They are short on purpose: a small local model keeps to few rules, and the fixed text is paid for with every question.
 """

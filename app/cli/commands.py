@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import alerts, ask, bench, demo, doctor, init, knowledge, lab, rca, serve
+from app.cli import alerts, ask, bench, chat, cost, demo, doctor, init, knowledge, lab, rca, serve
 from app.cli.screen import say_error
 from core.errors import ConfigurationError, InvalidInput, SreError
 
@@ -24,10 +24,12 @@ cli = typer.Typer(
 cli.command("init")(init.init)
 cli.command("doctor")(doctor.doctor)
 cli.command("ask")(ask.ask)
+cli.command("chat")(chat.chat)
 cli.command("rca")(rca.rca)
 cli.command("alerts")(alerts.alerts)
 cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
+cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)
 cli.add_typer(bench.bench, name="bench", help="How good a part is on your own data.")

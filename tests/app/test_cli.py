@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.screen import Batch
+from core.errors import InvalidInput
+
 SRE = str(Path(sys.executable).with_name("sre"))
 NOBODY = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
@@ -102,15 +105,24 @@ def test_a_batch_answers_in_order_and_names_the_bad_line(tmp_path) -> None:
     assert done.returncode == 2
 
 
-def test_an_unexpected_error_ends_neither_the_batch_nor_its_output(tmp_path) -> None:
-    lines = ['{"question": "tell me a joke", "session_id": "\\ud800"}', "{broken", '{"question": "write a poem"}']
-    done = sre("ask", "--batch", "-", cwd=tmp_path, stdin="\n".join(lines))
-    results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert results[0] == {"error": "internal error: PydanticSerializationError"}
-    assert "line 2" in results[1]["error"]
-    assert results[2]["intent"] == "out_of_scope"
-    assert "PydanticSerializationError" in done.stderr
-    assert done.returncode == 1
+def test_an_unexpected_error_ends_neither_the_batch_nor_its_output(capsys, caplog) -> None:
+    batch = Batch()
+    with batch.line():
+        raise InvalidInput("line 1: question: it is empty")
+    with batch.line():
+        raise ZeroDivisionError
+    with batch.line():
+        print("{}")
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert results == [{"error": "line 1: question: it is empty"}, {"error": "internal error: ZeroDivisionError"}, {}]
+    assert "a line of the batch failed" in caplog.text
+    assert batch.exit_code == 1
+
+
+def test_a_session_that_cannot_be_printed_is_refused(tmp_path) -> None:
+    done = sre("ask", "--batch", "-", cwd=tmp_path, stdin='{"question": "tell me a joke", "session_id": "\\ud800"}')
+    assert json.loads(done.stdout)["error"].startswith("session_id: ")
+    assert done.returncode == 2
 
 
 def test_times_far_away_are_answered_or_refused(tmp_path) -> None:

@@ -1,0 +1,212 @@
+"""Every number of a claim must stand in what it cites, as it is written or derived by what the claim's own words say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from core.vocabulary import Cause
+from pipeline.verification.derived import derives, lengths_of_time, multiples_in_words
+from pipeline.verification.facts import Facts
+from pipeline.verification.ground import Figure, Ground, Role
+from pipeline.verification.quantities import Quantity
+from pipeline.verification.reading import Reading
+
+HEDGE = 0.02
+"""How far "about" reaches, as a share of the number."""
+BOUND = 0.15
+"""How far "over 80 %" may lie from what it speaks of."""
+_ROLE = r"(?P<role>yesterday|last week|(?:an?|one) (?:hour|day|week) (?:ago|earlier|before)|ago)\b"
+_ROLE_BEHIND = re.compile(rf"[\s,(]{{0,2}}(?:at (?:this|the same) time )?{_ROLE}")
+_ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
+_SPANS: dict[float, Role] = {3600.0: "hour ago", 86_400.0: "yesterday", 604_800.0: "last week"}
+    r"[\s,(]{0,2}(?:at this time )?(?P<role>yesterday|last week|(?:an|one) hour (?:ago|earlier|before)|ago)\b"
+)
+_CONFIDENCE = re.compile(r"confiden(?:ce|t)[\s:(]*(?:of |is |at |level )*[\s:(]*$", re.IGNORECASE)
+_CONFIDENT = re.compile(r"\s*(?:confiden(?:ce|t)|sure|certain)\b", re.IGNORECASE)
+_MORE = re.compile(r"\s*(?:more|others?|further)\b", re.IGNORECASE)
+_THINGS = re.compile(
+    r"\s(?:\w+\s)?(?:things?|steps?|ways?|options?|possibilit\w+|causes?|candidates?|reasons?|points?|facts?|signals?|measurements?|items?|"
+    r"findings?|observations?|sources?|pieces?|questions?|pages?|runbooks?|checks?)\b"
+)
+_COPIED_UNIT = frozenset({"count", "times"})
+
+
+def numbers_without_ground(
+    reading: Reading, ground: Ground, asked: Ground, facts: Facts, cause: Cause | None
+) -> Iterator[str]:
+    """As the claim writes them. `asked` is what needs no citation."""
+    quantities = reading.quantities
+    direct = [any(fits(quantity, figure, reading, ground) for figure in ground.figures) for quantity in quantities]
+    shown = [quantity for quantity, stands in zip(quantities, direct, strict=True) if stands]
+    for quantity, stands in zip(quantities, direct, strict=True):
+        if stands or _is_role(quantity, reading, ground) or _is_structure(quantity, reading, ground, facts):
+            continue
+        if _is_confidence(quantity, reading):
+            if cause is None or abs(quantity.value - cause.confidence) > quantity.step / 2 + 1e-9:
+                yield quantity.written
+            continue
+        if _is_asked(quantity, reading, asked) or lengths_of_time(quantity, reading, ground, asked, facts):
+            continue
+        others = [other for other in shown if other is not quantity]
+        if not derives(quantity, reading, ground, others):
+            yield quantity.written
+    yield from multiples_in_words(reading, ground, shown)
+
+
+def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
+    """Whether the figure is what the claim writes: the unit, the value within its rounding, the time and the owner."""
+    known = figure.quantity
+    if not _same_kind(quantity, figure) or not within(quantity, known):
+        return False
+    role = role_of(quantity, reading)
+    if role == "ago":
+        return figure.role == "ago"
+    if role and figure.role != role and _has_role(role, quantity, ground):
+        return False
+    if not role and figure.role == "ago" and quantity.dimension == "seconds":
+        return True
+    return owned(quantity, figure, reading, ground)
+
+
+def role_of(quantity: Quantity, reading: Reading) -> Role:
+    """What the words right behind a number, or at the head of a sentence with one number, say of its time."""
+    match = _ROLE_BEHIND.match(reading.lower, quantity.end)
+    if match is None and len([other for other in reading.quantities if other.dimension != "seconds"]) == 1:
+        match = _ROLE_AHEAD.match(reading.lower)
+    if match is None:
+        return ""
+    said = match["role"]
+    for word, role in (("hour", "hour ago"), ("day ", "yesterday"), ("week", "last week")):
+        if word in said:
+            return role  # type: ignore[return-value]  # one of the three
+    return "yesterday" if said == "yesterday" else "ago"
+
+
+def _has_role(role: Role, quantity: Quantity, ground: Ground) -> bool:
+    return any(f.role == role and f.quantity.dimension == quantity.dimension for f in ground.figures)
+
+
+def _same_kind(quantity: Quantity, figure: Figure) -> bool:
+    known = figure.quantity
+    if quantity.dimension == known.dimension:
+        return True
+    pair = {quantity.dimension, known.dimension}
+    if pair == {"count", "times"}:
+        return True
+    bare_share = 0 <= known.value <= 1 and ("." in known.written or (not known.written and figure.role != "count"))
+    if quantity.dimension == "ratio" and known.dimension == "count":
+        return bare_share
+    if quantity.dimension == "count" and known.dimension == "ratio":
+        return "." in quantity.written and quantity.value <= 1
+    if quantity.dimension == "count" and reading_is_bare(quantity, known):
+        return True
+    return False
+
+
+def reading_is_bare(quantity: Quantity, known: Quantity) -> bool:
+    """A decimal that is copied without its unit, as in a table whose head has the unit."""
+    return "." in quantity.written and not quantity.unit and known.written.startswith(quantity.written)
+
+
+def within(quantity: Quantity, known: Quantity) -> bool:
+    """Whether `known`, rounded as `quantity` is written, reads like it; "over" and "under" may be a little off on their side."""
+    value, real = abs(quantity.value), abs(known.value)
+    if quantity.dimension == "count" and known.dimension == "ratio" and not quantity.unit and value > 1:
+        real = real * 100
+    tolerance = quantity.step / 2 + real * 1e-9 + 1e-12
+    if quantity.unit != known.unit and known.written:
+        tolerance += known.step / 2
+    if quantity.bound == "about":
+        tolerance = max(tolerance, HEDGE * value)
+    if abs(value - real) <= tolerance:
+        return True
+    if quantity.spelled and quantity.dimension != "seconds":
+        return False
+    grain = _grain(quantity)
+    if quantity.bound == "over":
+        return value <= real <= value * (1 + BOUND) and real - value < grain
+    return quantity.bound == "under" and value * (1 - BOUND) <= real <= value and value - real < grain
+
+
+def _grain(quantity: Quantity) -> float:
+    """How round a number is, as a value: of 90 it is 10, of 95 it is 5, of 9.5 it is 0.5; who says "over 90" does not mean 101."""
+    digits = re.sub(r"\D", "", re.split(r"[eE]", quantity.written)[0]).lstrip("0")
+    zeros = len(digits) - len(digits.rstrip("0"))
+    return float(quantity.step * 10**zeros * (5 if digits.rstrip("0").endswith("5") else 1))
+
+
+def owned(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
+    """Not another's number: told of `a`, with a number that only `b` has, while `a` has one of that kind itself."""
+    if not figure.owner or figure.role == "count":
+        return True
+    before = [(at, name.lower()) for at, name in reading.tokens]
+    names = {f.owner for f in ground.figures if f.owner}
+    told = [(at, name) for at, name in ((at, _bare(name)) for at, name in before) if name in names]
+    if not told:
+        return True
+    beside = [
+        name for at, name in told if at < quantity.start and _is_beside(reading.lower, at + len(name), quantity.start)
+    ]
+    if beside and beside[-1] != figure.owner:
+        return not _has_one(beside[-1], quantity, ground)
+    if figure.owner in {name for _, name in told}:
+        return True
+    return not any(_has_one(name, quantity, ground) for _, name in told)
+
+
+def _bare(name: str) -> str:
+    return re.split(r"[’']s$|:", name)[0]
+
+
+_BETWEEN = re.compile(
+    r"(?:['’]s)?[\s(:,–—-]{1,3}(?:\([^)]{0,40}\)\s)?(?:(?:is|was|uses|used|has|had|at|with|takes|holds|reached|now|about|by)\s){0,3}\(?"
+)
+
+
+def _is_beside(text: str, start: int, end: int) -> bool:
+    """Nothing but a verb between a name and a number: "jellyfin uses 9.0 GiB", "jellyfin (9.0 GiB)"."""
+    return end - start < 50 and _BETWEEN.fullmatch(text[start:end]) is not None
+
+
+def _has_one(name: str, quantity: Quantity, ground: Ground) -> bool:
+    return any(f.owner == name and f.quantity.dimension == quantity.dimension for f in ground.figures)
+
+
+def _is_structure(quantity: Quantity, reading: Reading, ground: Ground, facts: Facts) -> bool:
+    """Counts of what the answer itself lists, and the rest of a list that was cut."""
+    if quantity.dimension != "count" or quantity.value != int(quantity.value) or quantity.value > 100:
+        return False
+    count = int(quantity.value)
+    if count == reading.claim.follow > 1 or (quantity.spelled and _THINGS.match(reading.lower, quantity.end)):
+        return True
+    names = {name.lower() for name in facts.names}
+    named = {_bare(token.lower()) for _, token in reading.tokens} & names
+    if count > 1 and count == len(named) and count == len(named & ground.tokens):
+        return True
+    lengths = [int(f.quantity.value) for f in ground.figures if f.role == "count"] + [len(facts.alerts)]
+    listing = re.search(r"(?:…|\.\.\.|\band)\s*$", reading.lower[: quantity.start])
+    return bool(listing and _MORE.match(reading.lower, quantity.end)) and count < max(lengths, default=0)
+
+
+def _is_role(quantity: Quantity, reading: Reading, ground: Ground) -> bool:
+    """ "a week ago", said of a value that an item calls last week's."""
+    role = _SPANS.get(quantity.value)
+    ago = reading.lower[quantity.end :].lstrip().startswith(("ago", "earlier", "before"))
+    return quantity.dimension == "seconds" and ago and any(figure.role == role for figure in ground.figures)
+
+
+def _is_confidence(quantity: Quantity, reading: Reading) -> bool:
+    if quantity.dimension not in ("ratio", "count"):
+        return False
+    before, after = reading.prose[: quantity.start][-30:], reading.prose[quantity.end :]
+    return bool(_CONFIDENCE.search(before) or _CONFIDENT.match(after))
+
+
+def _is_asked(quantity: Quantity, reading: Reading, asked: Ground) -> bool:
+    """The question's own stretch of time and numbers, repeated; everything where code said it itself."""
+    if not reading.claim.cites or quantity.dimension == "seconds":
+        plain = replace(quantity, bound="")
+        return any(_same_kind(plain, figure) and within(plain, figure.quantity) for figure in asked.figures)
+    return False

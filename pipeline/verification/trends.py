@@ -1,0 +1,228 @@
+"""Rising or falling, well or not, firing or over: a claim's words must agree with the course and the state of what it cites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from core.vocabulary import SeriesSummary
+from pipeline.verification.ground import REFERENCES, Figure, Ground, Item
+from pipeline.verification.reading import Reading
+
+SMALL = 0.03
+"""A change below this share of the larger value is none."""
+STEADY = 0.2
+"""A change above this share is not "unchanged"."""
+FULL = 0.95
+"""From here on something is full."""
+
+_UP = re.compile(
+    r"\b(?:ris(?:es?|en|ing)|rose|grew|grow(?:s|n|ing|th)?|increas(?:e|es|ed|ing)|climb(?:s|ed|ing)?|jump(?:s|ed|ing)?|surg(?:e|es|ed|ing)|spik(?:e|es|ed|ing)|"
+    r"went up|going up|goes up|gone up|filling(?: up)?|filled up|fills up|doubled|tripled|quadrupled|higher than|more than (?=yesterday|last week|an hour|usual|"
+    r"normal|before)|upwards?|upward trend|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|accelerat\w+|mounting|worsen\w*)\b"
+)
+_DOWN = re.compile(
+    r"\b(?:fell(?! over| back on)|fall(?:s|en|ing)(?! over)|dropp?(?:s|ed|ing)?(?! by to)|decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|shr[aiu]nk(?:s|ing|en)?|"
+    r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
+    r"before)|downwards?|downward trend|plung\w+|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es))\b"
+)
+_FLAT = re.compile(
+    r"\b(?:steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
+)
+_NOT_SAID = re.compile(
+    r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch|wait|make sure|so that|after (?:a|the) restart)\b"
+)
+_NEGATED = re.compile(
+    r"\b(?:not|n't|never|no longer|stopped|without|instead of|rather than|neither|nor|cannot)\b|n['’]t\b"
+)
+_NOBODY = re.compile(r"\b(?:none|nothing|nobody|neither|no)\b")
+_FLIPPED = re.compile(r"\b(?:free|available|left|headroom|remaining|spare|unused|idle|days? until|expir\w+|lifetime)\b")
+_PAST = re.compile(
+    r"\b(?:yesterday|last week|an hour ago|before|until|earlier|previously|formerly|had been|was|were|used to|at first|ended|began)\b"
+)
+_FROM_TO = re.compile(
+    r"\b(?:from|between)\b(?P<first>[^;]{1,60}?)\b(?:to|and)\b(?P<second>[^;]{1,40})|(?P<a>[^;→]{1,40})→(?P<b>[^;→]{1,40})"
+)
+
+_WELL = re.compile(
+    r"\b(?:succeed\w*|pass(?:es|ed|ing)|reachable|running|healthy|answers|answering|recovered|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
+    r"normal again|ok|responds|responding|on mains|back to normal)\b"
+)
+_UNWELL = re.compile(
+    r"\b(?:fail(?:s|ed|ing|ure)?|unreachable|stopped|offline|dead|broken|unhealthy|crashed|(?:is|are|went|gone|now) down|down|on battery|unresponsive|"
+    r"outage|refus\w+|does not answer|do not answer|not answering)\b"
+)
+_STATES: tuple[tuple[str, str], ...] = (
+    (
+        r"\b(?:succeeding|passed|reachable|running|mains|online)\b",
+        r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b",
+    ),
+)
+_FIRES = re.compile(r"\b(?:fir(?:es|ing|ed(?! and ended))|active)\b")
+_OVER = re.compile(
+    r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
+)
+_IS_FULL = re.compile(
+    r"(?<!nearly )(?<!almost )(?<!not )(?<!is in )\b(?:is|are|was|completely|entirely|ran|already)\s(?:now\s|already\s|completely\s)?(?:full|out of (?:space|disk space|room))\b(?!\sin\b|\sat\b|\safter|\sby\b)"
+)
+
+
+def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """What the words say and the cited items do not."""
+    text = reading.lower
+    if _NOT_SAID.search(text):
+        return
+    yield from _direction(reading, ground)
+    yield from _order(reading, ground)
+    yield from _health(text, ground)
+    yield from _firing(text, ground)
+    full = _IS_FULL.search(text)
+    shares = [
+        f.quantity.value for f in ground.figures if f.quantity.dimension == "ratio" and f.role in ("", "now", "maximum")
+    ]
+    if full and shares and max(shares) < FULL:
+        yield full[0]
+
+
+def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
+    text = reading.lower
+    up, down, flat = _UP.search(text), _DOWN.search(text), _FLAT.search(text)
+    found = up or down
+    if _FLIPPED.search(text):
+        return
+    courses = {direction for item in ground.items if (direction := _course(item, reading)) is not None}
+    if not courses:
+        return
+    if found and not (up and down):
+        said = 1 if up else -1
+        negated = _NEGATED.search(text[max(0, found.start() - 25) : found.start()])
+        if negated and courses == {said}:
+            yield f"{negated[0]} {found[0]}"
+        elif not negated and said not in courses:
+            yield found[0]
+    elif (
+        flat and not found and 0 not in courses and not _NEGATED.search(text[max(0, flat.start() - 15) : flat.start()])
+    ):
+        if all(_moves(item) for item in ground.items if _course(item, reading)):
+            yield flat[0]
+
+
+def _course(item: Item, reading: Reading) -> int | None:
+    """+1, 0 or -1 by its series, else by what its text compares; None when it tells neither."""
+    signs = {sign for one in item.series if (sign := _sign_of(one)) is not None}
+    if len(signs) == 1:
+        return signs.pop()
+    now, past = _compared(item)
+    wanted = [f for f in past if f.role in ("yesterday", "last week") and f.role in reading.lower] or past
+    if now is None or not wanted:
+        return None
+    signs = {_sign(now.quantity.value - f.quantity.value, f.quantity.value, now.quantity.value) for f in wanted}
+    return signs.pop() if len(signs) == 1 else None
+
+
+def _sign_of(series: SeriesSummary) -> int | None:
+    after = series.after if series.after is not None else series.last
+    if series.before is not None:
+        return _sign(after - series.before, after, series.before)
+    if series.trend_per_hour:
+        return _sign(series.trend_per_hour, series.last, series.mean)
+    return None
+
+
+def _sign(change: float, *values: float) -> int:
+    if abs(change) <= SMALL * max(map(abs, values)):
+        return 0
+    return 1 if change > 0 else -1
+
+
+def _compared(item: Item) -> tuple[Figure | None, list[Figure]]:
+    """The present value of an item that tells of one, and its earlier ones."""
+    past = [f for f in item.figures if f.role in REFERENCES and f.quantity.written]
+    if not past:
+        return None, []
+    kind = past[0].quantity.dimension
+    now = [f for f in item.figures if f.role == "" and f.quantity.written and f.quantity.dimension == kind]
+    first = next((f for f in now if f.quantity.start < past[0].quantity.start), None)
+    return first, [f for f in past if f.quantity.dimension == kind]
+
+
+def _moves(item: Item) -> bool:
+    now, past = _compared(item)
+    if now is None:
+        values = [(s.last, s.before) for s in item.series if s.before is not None]
+        return any(abs(a - b) > STEADY * max(abs(a), abs(b)) for a, b in values if b is not None)
+    return all(
+        abs(now.quantity.value - f.quantity.value) > STEADY * max(now.quantity.value, f.quantity.value) for f in past
+    )
+
+
+def _order(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "from A to B" against the words and against the course of the one item that has both."""
+    text = reading.prose
+    for match in _FROM_TO.finditer(text):
+        group = "first" if match["first"] is not None else "a"
+        other = "second" if group == "first" else "b"
+        numbers = [q for q in reading.quantities if match.start(group) <= q.start < match.end(other)]
+        old = [q for q in numbers if q.start < match.end(group)]
+        new = [q for q in numbers if q.start >= match.start(other)]
+        if (
+            not old
+            or not new
+            or old[-1].dimension != new[0].dimension
+            or old[-1].value == new[0].value
+            or match[0].startswith("between")
+        ):
+            continue
+        said = 1 if new[0].value > old[-1].value else -1
+        lower = text.lower()
+        up, down = _UP.search(lower), _DOWN.search(lower)
+        if (up and not down and said < 0) or (down and not up and said > 0):
+            yield (up or down)[0] if (up or down) else ""  # type: ignore[index]  # one of them matched
+            return
+        courses = {course for item in ground.items if (course := _course(item, reading)) is not None}
+        if courses == {-said} and old[-1].dimension != "seconds" and not _FLIPPED.search(lower):
+            yield match[0].strip()
+            return
+
+
+def _health(text: str, ground: Ground) -> Iterator[str]:
+    polarity = {sign for item in ground.items if (sign := _state(item)) is not None}
+    if len(polarity) != 1 or _PAST.search(text) or _NOBODY.search(text):
+        return
+    well, unwell = _WELL.search(text), _UNWELL.search(text)
+    found = well or unwell
+    if found is None or (well and unwell and not (unwell.start() <= well.start() < unwell.end())):
+        return
+    said = 1 if well and not unwell else -1
+    if _NEGATED.search(text[max(0, found.start() - 18) : found.start()]):
+        said = -said
+    if said not in polarity:
+        yield found[0]
+
+
+def _state(item: Item) -> int | None:
+    """+1 when the present state that an item tells is good, -1 when it is bad."""
+    present = re.split(r"\(at this time|\(no earlier|; it began", item.text.partition("\n")[0].lower())[0]
+    for good, bad in _STATES:
+        is_good, is_bad = re.search(good, present), re.search(bad, present)
+        if bool(is_good) != bool(is_bad) and "log lines" not in present and "alert" not in present:
+            return 1 if is_good else -1
+    return None
+
+
+def _firing(text: str, ground: Ground) -> Iterator[str]:
+    """An alert that fires is not over, and one that is over does not fire."""
+    alerts = [item.text.partition("\n")[0].lower() for item in ground.items]
+    states = {
+        match[1]
+        for text_ in alerts
+        if (match := re.search(r"\bis (firing|pending|suppressed|resolved) since\b", text_))
+    }
+    if len(states) != 1:
+        return
+    (state,) = states
+    over, fires = _OVER.search(text), _FIRES.search(text)
+    if state != "resolved" and over:
+        yield over[0]
+    elif state == "resolved" and fires and not over and not _PAST.search(text):
+        yield fires[0]
