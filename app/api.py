@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -72,15 +74,21 @@ class FiringAlerts(BaseModel):
 
 def build_api(settings: Settings) -> FastAPI:
     """The application over the given settings."""
+    sources = build_sources(settings)
+    assistant = build_assistant(settings, sources)
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        async with assistant:
+            yield
+
     api = FastAPI(
         title="Homelab SRE assistant",
         summary="Explains what is wrong in a homelab, from evidence. It advises and never acts.",
         version="0.1.0",
         responses={422: {"model": Problem}},
+        lifespan=closing,
     )
-    sources = build_sources(settings)
-    assistant = build_assistant(settings, sources)
-
     _guard(api, settings)
     _say_problems(api)
 

@@ -47,6 +47,7 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
     models, problems = None, []
     try:
         models = build_models_with_ledger(settings, store)
+        problems += price_problems(settings) if models else []
     except ConfigurationError as error:
         problems.append(f"{error}; answers are written by code")
     assistant = Assistant(
@@ -97,6 +98,15 @@ def build_sources(settings: Settings) -> Sources:
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
+
+
+def price_problems(settings: Settings) -> list[str]:
+    """Which of the models that are set have no price, so that no budget holds them back. Raises ConfigurationError."""
+    from core.costs import load_prices
+
+    prices = load_prices(settings.lm_prices)
+    set_models = dict.fromkeys(name for name in (settings.lm, settings.lm_small) if name)
+    return [problem for problem in map(prices.problem, set_models) if problem]
 
 
 def build_prometheus(settings: Settings) -> prometheus.Prometheus | None:

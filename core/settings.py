@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     lm_base_url: str | None = None
     lm_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("SRE_LM_API_KEY", "OPENAI_API_KEY"))
     anthropic_api_key: SecretStr | None = Field(None, validation_alias=_known_as("ANTHROPIC_API_KEY"))
-    lm_context_tokens: int = Field(8192, ge=4096, le=1_000_000)
+    lm_context_tokens: int | None = Field(None, ge=4096, le=1_000_000)
     lm_timeout_s: float = Field(12.0, gt=0, le=300)
     lm_prices: Path = Path(__file__).with_name("prices.yaml")
     daily_budget_usd: float = Field(1.0, ge=0)

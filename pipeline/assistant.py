@@ -12,6 +12,7 @@ import logging
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import dspy
@@ -36,6 +37,7 @@ from pipeline.recognise import Recogniser
 from pipeline.retrieve import retrieve
 from pipeline.rewrite import Rewriter
 from pipeline.sessions import Sessions, Talk
+from pipeline.shorten import Shortener
 from pipeline.sources import Sources
 from pipeline.synthesise import Synthesiser, Written
 from tools.inventory import Inventory, inventory_from_alerts
@@ -96,6 +98,7 @@ class Assistant(dspy.Module):
         self.rewrite = Rewriter()
         self.investigate = Investigator()
         self.synthesise = Synthesiser()
+        self.shorten = Shortener()
 
     async def ask(self, text: str, *, at: datetime | None = None, session_id: str | None = None) -> Answer:
         """The answer, at the latest when the deadline ends; what was not read by then is a gap.
@@ -112,6 +115,15 @@ class Assistant(dspy.Module):
                 answer: Answer = (await self.acall(inquiry=inquiry)).answer
                 answer = await self._remembered(answer, inquiry, talk)
         return _counted(answer, meter)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close this event loop's connections to the model."""
+        self.shorten.stop()
+        if self._models is not None:
+            await self._models.aclose()
 
     async def aforward(self, inquiry: Inquiry) -> dspy.Prediction:
         """The steps in their order, each on what the ones before it found."""
@@ -247,6 +259,8 @@ class Assistant(dspy.Module):
         try:
             if talk is not None:
                 await talk.remember(turn_of(brief.question, answer, brief))
+                if self._models is not None and self._sessions is not None:
+                    self.shorten.start(self._sessions, self._models, talk.conversation.session_id)
             if answer.mode == "llm" and inquiry.live and self._last_good is not None:
                 await asyncio.to_thread(self._last_good.keep, key_of(brief.question), answer, inquiry.asked_at)
         except StoreError as error:

@@ -41,7 +41,8 @@ def needs_investigation(brief: Brief) -> str | None:
         return None
     if question.intent in {"explain_alert", "rca_draft"}:
         if brief.cause is None:
-            return "no cause was found"
+            fine = not brief.explained and not any(f.abnormal for f in brief.findings if f.entity in question.subjects)
+            return None if fine else "no cause was found"
         return f"the cause is uncertain ({brief.cause.confidence:.0%})" if brief.cause.confidence < CONFIDENT else None
     if question.intent == "metric_question":
         return (

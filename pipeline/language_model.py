@@ -35,7 +35,7 @@ class Models:
 
     def __init__(self, lines: Mapping[Step, Line], lms: Mapping[Step, Any], settings: Settings) -> None:
         self.name = lines["synthesise"].endpoint.name
-        self.context_tokens = settings.lm_context_tokens
+        self.context_tokens = context_tokens(settings)
         self.output_tokens = output_tokens(settings)
         self._lines = lines
         self._lms = lms
@@ -112,9 +112,14 @@ def model_problem(settings: Settings) -> str | None:
     return None
 
 
+def context_tokens(settings: Settings) -> int:
+    """As set; else what a small local model reads, and more for Claude, which also thinks in it."""
+    return settings.lm_context_tokens or (32_768 if (settings.lm or "").startswith("anthropic/") else 8_192)
+
+
 def output_tokens(settings: Settings) -> int:
     """The longest answer: a quarter of the context, within reason. Some models also think in this."""
-    return min(max(settings.lm_context_tokens // 4, 1024), 8192)
+    return min(max(context_tokens(settings) // 4, 1024), 8192)
 
 
 def _lines(large: Endpoint, small: Endpoint) -> tuple[Line, Line]:

@@ -140,6 +140,8 @@ class ModelEngine:
         started = asyncio.get_running_loop().time()
         end = started + self._policy.timeout_s
         deadline = DEADLINE.get()
+        if deadline is not None and deadline <= started:
+            raise CutShort(f"{self._line.endpoint.name}: the question's deadline has passed; nothing was asked")
         return _Budget(started, end if deadline is None else min(end, deadline))
 
     async def _with_retries(self, request: lm15.Request, budget: _Budget) -> lm15.Response:
@@ -262,5 +264,7 @@ def _tokens(endpoint: Endpoint, usage: lm15.Usage) -> dict[str, int]:
 
 
 def _estimated(request: lm15.Request) -> lm15.Usage:
-    texts = [str(request.system or "")] + [part.text for message in request.messages for part in message.parts]
+    texts = [str(request.system or "")] + [
+        getattr(part, "text", "") for message in request.messages for part in message.parts
+    ]
     return lm15.Usage(input_tokens=sum(map(len, texts)) // _CHARS_PER_TOKEN)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.screen import Batch, read_lines, working
 from core.clock import parse_at
 from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from core.vocabulary import Answer
+    from pipeline.assistant import Assistant
 
 
 def ask(
@@ -36,13 +40,21 @@ def ask(
         from app.wiring import build_assistant
         from core.settings import load_settings
 
-        answer = asyncio.run(build_assistant(load_settings()).ask(text, at=moment, session_id=session))
+        answer = asyncio.run(ask_once(build_assistant(load_settings()), text, at=moment, session=session))
     if as_json:
         print(answer.model_dump_json(indent=2))
         return
     from app.cli.answer import show
 
     show(answer)
+
+
+async def ask_once(
+    assistant: Assistant, text: str, *, at: datetime | None = None, session: str | None = None
+) -> Answer:
+    """In an event loop of its own, whose connections are closed behind it."""
+    async with assistant:
+        return await assistant.ask(text, at=at, session_id=session)
 
 
 def _ask_batch(path: str) -> None:
@@ -57,12 +69,13 @@ def _ask_batch(path: str) -> None:
     done = Batch()
 
     async def run() -> None:
-        for number, line in read_lines(path):
-            with done.line():
-                body = _question_of(line, number)
-                at: datetime | None = parse_at(body["at"], field=f"line {number}: at") if body.get("at") else None
-                answer = await assistant.ask(body["question"], at=at, session_id=body.get("session_id"))
-                print(answer.model_dump_json(), flush=True)
+        async with assistant:
+            for number, line in read_lines(path):
+                with done.line():
+                    body = _question_of(line, number)
+                    at: datetime | None = parse_at(body["at"], field=f"line {number}: at") if body.get("at") else None
+                    answer = await assistant.ask(body["question"], at=at, session_id=body.get("session_id"))
+                    print(answer.model_dump_json(), flush=True)
 
     asyncio.run(run())
     if done.exit_code:

@@ -45,6 +45,7 @@ def chat(
                 say("stopped; Ctrl-D ends the conversation")
             else:
                 show(answer)
+        runner.run(assistant.__aexit__())
 
 
 def new_session_id() -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.ask import ask_once
 from app.cli.screen import working
 from core.clock import parse_at
 
@@ -28,7 +29,7 @@ def rca(
         from app.wiring import build_assistant
         from core.settings import load_settings
 
-        answer = asyncio.run(build_assistant(load_settings()).ask(question, at=moment))
+        answer = asyncio.run(ask_once(build_assistant(load_settings()), question, at=moment))
     if as_json:
         print(answer.model_dump_json(indent=2))
         return

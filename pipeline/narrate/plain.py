@@ -21,7 +21,11 @@ def report(brief: Brief, actions: Sequence[Action]) -> str:
 
 
 def follow_up(brief: Brief, actions: Sequence[Action]) -> str:
-    del brief, actions
+    """What it may refer to stands in the question's subjects, when there are several."""
+    del actions
+    if brief.question.subjects:
+        names = " or ".join(plain(name) for name in brief.question.subjects)
+        return f"Which one do you mean: {names}?"
     return (
         "I cannot tell what this refers to: nothing was said before that it could mean. "
         "Please name the host, service or alert, for instance “memory on media”."

@@ -178,6 +178,36 @@ def test_a_damaged_index_is_reported(tmp_path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("setting", ["SRE_RUNBOOKS", "SRE_ANSIBLE"])
+def test_a_setting_that_leads_nowhere_is_named_by_ingest(setting, tmp_path) -> None:
+    (tmp_path / "docs").mkdir()
+    both = {"SRE_RUNBOOKS": "docs", "SRE_ANSIBLE": "docs", setting: "nowhere"}
+    done = sre("ingest", cwd=tmp_path, **both)
+    assert done.returncode == 2
+    assert f"error: {setting}: nowhere is not there" in done.stderr
+
+
+def test_a_single_inventory_is_indexed_without_its_neighbours(tmp_path) -> None:
+    (tmp_path / "hosts.yml").write_text("dns:\n  hosts:\n    pi4:\n      ansible_host: 10.0.0.4\n")
+    (tmp_path / "private.md").write_text("# Private\n\nNobody asked for this.\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "ups.md").write_text("# UPS on battery\n\nShut the guests down.\n")
+    done = sre("ingest", cwd=tmp_path, SRE_RUNBOOKS="docs", SRE_ANSIBLE="hosts.yml")
+    assert done.returncode == 0, done.stderr
+    assert "2 documents" in done.stdout
+    assert "hosts.yml:" in sre("search", "in which group is pi4?", "-k", "9", cwd=tmp_path).stdout
+
+
+def test_a_repair_is_told_beside_the_output(tmp_path) -> None:
+    (tmp_path / "ups.md").write_text("# UPS on battery\n\nShut the guests down before the battery is empty.\n")
+    assert sre("ingest", "--source", "ups.md", "--index", "index", cwd=tmp_path).returncode == 0
+    (words,) = (tmp_path / "index").glob("generation-*/words.db")
+    words.write_bytes(b"nonsense")
+    found = sre("search", "ups on battery", "--json", "--index", "index", cwd=tmp_path)
+    assert json.loads(found.stdout)[0]["document"] == "ups.md"
+    assert found.stderr.count("building it anew") == 1
+
+
 def test_ingest_and_search_find_the_page(tmp_path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()

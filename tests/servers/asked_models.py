@@ -78,12 +78,12 @@ class Asked:
 async def asked(
     provider: str,
     *answers: Reply | Events | Stall,
-    delay_s: float = 0,
+    together: int = 1,
     refuse: Callable[[], str | None] = lambda: None,
     **values: Any,
 ) -> AsyncIterator[Asked]:
     calls: list[ModelCall] = []
-    async with ModelWire(answers, delay_s=delay_s) as wire:
+    async with ModelWire(answers, together=together) as wire:
         models = build_models(settings(provider, wire.url, **values), on_call=calls.append, refuse=refuse)
         assert models is not None
         yield Asked(wire, models, calls)

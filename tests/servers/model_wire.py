@@ -38,15 +38,15 @@ class Stall:
 
 @dataclass
 class ModelWire:
-    """Use as an async context manager. `delay_s` is waited before each answer; `peak` counts requests that were open at once."""
+    """Use as an async context manager. Nobody is answered before `together` requests are open at once."""
 
     answers: Sequence[Reply | Events | Stall]
-    delay_s: float = 0.0
+    together: int = 1
     requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
-    peak: int = 0
     hung_up: int = 0
     url: str = ""
     _open: int = 0
+    _enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -73,8 +73,9 @@ class ModelWire:
         self.requests.append((first.split()[1], headers, json.loads(body)))
         answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
         self._open += 1
-        self.peak = max(self.peak, self._open)
-        await asyncio.sleep(self.delay_s)
+        if self._open >= self.together:
+            self._enough.set()
+        await self._enough.wait()
         self._open -= 1
         if isinstance(answer, Stall):
             self.hung_up += await reader.read(1) == b""
