@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from app.wiring import build_sources, index_directory
+from app.wiring import build_assistant, build_sources, index_directory
 from core.errors import KnowledgeError, SreError
 from core.settings import Settings
 from pipeline.sources import Sources
@@ -51,6 +51,7 @@ async def check_health(
         "log files": lambda: _logs(settings),
         "ansible": lambda: _ansible(sources.ansible),
         "runbooks": lambda: _runbooks(settings),
+        "language model": lambda: asyncio.to_thread(_language_model, settings),
     }
     return list(await asyncio.gather(*(check() for name, check in checks.items() if only in {None, name})))
 
@@ -147,6 +148,20 @@ async def _runbooks(settings: Settings) -> Component:
     except KnowledgeError as error:
         return Component("runbooks", "failed", str(error), unlocks, "run: sre ingest")
     return Component("runbooks", "ok", f"{held.documents} documents indexed in {directory}", unlocks)
+
+
+def _language_model(settings: Settings) -> Component:
+    """What is set, and whether its budget is left. The model itself is not asked: that would cost something."""
+    unlocks = "answers in a model's words, every claim checked, and further look-ups; all else works without"
+    if settings.lm is None:
+        return Component("language model", "not configured", "", unlocks, "set SRE_LM (see the README)")
+    assistant = build_assistant(settings)  # imports DSPy, only where a model is set
+    told = "; ".join((assistant.model or settings.lm, *assistant.problems))
+    if assistant.model is None:
+        return Component(
+            "language model", "failed", told, unlocks, "correct it; until then answers are written by code"
+        )
+    return Component("language model", "ok", f"{told} (not asked now)", unlocks)
 
 
 def _index_status(settings: Settings) -> Manifest:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from bench.scripted_model import Asked, Reply
+from pipeline.tokens import count_tokens
 
 _FIELD = re.compile(r"^\d+\. `(\w+)`", re.MULTILINE)
 _ITEM = re.compile(r"^\[([EK]\d+)\] ([^\n]*)", re.MULTILINE)
 _STEP = re.compile(r"^\s*(?:\d+\.|-) (.+)$", re.MULTILINE)
-_TOKEN_CHARACTERS = 4
 
 
 def answer_by_rules(asked: Asked) -> Reply:
@@ -22,9 +22,7 @@ def answer_by_rules(asked: Asked) -> Reply:
     text = "\n\n".join(f"[[ ## {name} ## ]]\n{_value(name, asked.user)}" for name in wanted)
     text += "\n\n[[ ## completed ## ]]"
     prompt = asked.system + asked.user
-    return Reply(
-        text, input_tokens=len(prompt) // _TOKEN_CHARACTERS, output_tokens=max(1, len(text) // _TOKEN_CHARACTERS)
-    )
+    return Reply(text, input_tokens=count_tokens(prompt), output_tokens=count_tokens(text))
 
 
 def _value(field: str, prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""Measures the doors over a running lab, then the search over a large corpus, and writes `docs/benchmark.md`."""
+"""Measures the doors over a running lab, the program around a scripted model, and the search over a large corpus; writes `docs/benchmark.md`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from app.cli.screen import say
 from app.wiring import build_assistant, build_index, index_directory
 from bench.figures import Figure, Part, load_average, write_report
 from bench.knowledge import measure_knowledge
+from bench.models import measure_models
 from core.settings import Settings, load_settings
 from scenarios.processes import choose_ports
 
@@ -35,7 +36,7 @@ ALERT_DEADLINE_S = 180
 
 def main() -> None:
     """The doors first, before the ingests load the machine."""
-    write_report([_measure_doors(), measure_knowledge()])
+    write_report([_measure_doors(), measure_models(), measure_knowledge()])
 
 
 def _measure_doors() -> Part:

@@ -116,6 +116,11 @@ class Assistant(dspy.Module):
                 answer = await self._remembered(answer, inquiry, talk)
         return _counted(answer, meter)
 
+    @property
+    def model(self) -> str | None:
+        """The name of the model that writes answers; None where code does."""
+        return self._models.name if self._models else None
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -229,7 +234,7 @@ class Assistant(dspy.Module):
                 session_id=inquiry.session_id,
             )
             brief = Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
-        answer = explain(replace(brief, gaps=tuple(inquiry.gaps.lines)))
+        answer = explain(replace(brief, gaps=tuple(inquiry.gaps.lines), model=self.model))
         answer = answer.model_copy(update={"program": self._program})
         if inquiry.written is not None:
             return answer.model_copy(

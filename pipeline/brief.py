@@ -113,7 +113,8 @@ class Brief:
 
     `explained` holds the alerts that the answer is about, each with the number of its evidence item, worst first. What could not
     be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart. `nearest_pages` are the
-    documents that came closest when none answers, so that there are no `passages`.
+    documents that came closest when none answers, so that there are no `passages`. `model` names the language model that writes
+    answers, if one does.
     """
 
     question: Question
@@ -136,6 +137,7 @@ class Brief:
     nearest_pages: tuple[str, ...] = ()
     changes: tuple[AnsweredChange, ...] = ()
     gaps: tuple[str, ...] = ()
+    model: str | None = None
 
     def number_of(self, title: str) -> str:
         """The citation of the first evidence item with that title, with a space before it; empty when there is none."""

@@ -13,10 +13,17 @@ from tools.knowledge.embedding import model_directory
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+UNKNOWN = "[UNK]"
+
 
 def count_tokens(text: str) -> int:
-    """Raises KnowledgeError when the embedding package is not installed."""
-    return len(_tokenizer().encode(text, add_special_tokens=False).ids)
+    """A word that the tokenizer gives up on (a long key, a script that it does not know) counts a token for each character.
+
+    Raises KnowledgeError when the embedding package is not installed.
+    """
+    encoding = _tokenizer().encode(text, add_special_tokens=False)
+    spans = zip(encoding.tokens, encoding.offsets, strict=True)
+    return sum(end - start if token == UNKNOWN else 1 for token, (start, end) in spans)
 
 
 @cache
