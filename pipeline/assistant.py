@@ -65,6 +65,10 @@ class Inquiry:
     written: Written | None = None
     last_good: tuple[Answer, datetime] | None = None
 
+    def with_gaps(self, brief: Brief) -> Brief:
+        """The brief with what could not be read until now, which the model is told, too."""
+        return replace(brief, gaps=tuple(self.gaps.lines))
+
 
 class Assistant(dspy.Module):
     """Answers questions over the sources it was given. Safe to use for many questions at once.
@@ -197,7 +201,7 @@ class Assistant(dspy.Module):
         if self._models is None or inquiry.brief is None or needs_investigation(inquiry.brief) is None:
             return
         inquiry.brief = await self.investigate.acall(
-            inquiry.brief, self._sources, self._models, inquiry.gaps, deadline=inquiry.until
+            inquiry.with_gaps(inquiry.brief), self._sources, self._models, inquiry.gaps, deadline=inquiry.until
         )
 
     async def _synthesise(self, inquiry: Inquiry) -> None:
@@ -208,7 +212,7 @@ class Assistant(dspy.Module):
             return  # nothing to reason about
         try:
             inquiry.written = await self.synthesise.acall(
-                brief, _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
+                inquiry.with_gaps(brief), _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
             )
         except ModelError as error:
             DEGRADED.labels("synthesise", type(error).__name__).inc()
@@ -234,7 +238,7 @@ class Assistant(dspy.Module):
                 session_id=inquiry.session_id,
             )
             brief = Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
-        answer = explain(replace(brief, gaps=tuple(inquiry.gaps.lines), model=self.model))
+        answer = explain(replace(inquiry.with_gaps(brief), model=self.model))
         answer = answer.model_copy(update={"program": self._program})
         if inquiry.written is not None:
             return answer.model_copy(

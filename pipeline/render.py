@@ -155,21 +155,21 @@ def _candidates(brief: Brief) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _items(brief: Brief) -> Iterator[tuple[str, list[str]]]:
-    """Number and text of each item, whole and shortened: what is telling, changes, the best page, the rest."""
+def _items(brief: Brief) -> Iterator[tuple[str, Iterator[str]]]:
+    """Number and text of each item, whole and then shortened: what is telling, changes, the best page, the rest."""
     places = {item.id: _place(item, brief) for item in brief.evidence}
     ordered = sorted(brief.evidence, key=lambda item: places[item.id])
     telling = [item for item in ordered if places[item.id] < REST or not brief.chain]
     for item in telling:
-        yield item.id, [_evidence(item, brief, limit) for limit in ITEM_LIMITS]
+        yield item.id, (_evidence(item, brief, limit) for limit in ITEM_LIMITS)
     for change in brief.changes:
-        yield change.id, [_change(change, brief, limit) for limit in ITEM_LIMITS]
+        yield change.id, (_change(change, brief, limit) for limit in ITEM_LIMITS)
     for passage in brief.passages[:1]:
-        yield passage.id, [_passage(passage, limit) for limit in PAGE_LIMITS]
+        yield passage.id, (_passage(passage, limit) for limit in PAGE_LIMITS)
     for item in ordered[len(telling) :]:
-        yield item.id, [_evidence(item, brief, limit) for limit in ITEM_LIMITS]
+        yield item.id, (_evidence(item, brief, limit) for limit in ITEM_LIMITS)
     for passage in brief.passages[1:]:
-        yield passage.id, [_passage(passage, PAGE_LIMITS[-1])]
+        yield passage.id, iter((_passage(passage, PAGE_LIMITS[-1]),))
 
 
 def _place(item: Evidence, brief: Brief) -> int:
@@ -180,7 +180,7 @@ def _place(item: Evidence, brief: Brief) -> int:
         return 1
     if item.source == "computed":
         return 2
-    if item.id in {finding.evidence_id for finding in brief.findings if finding.abnormal}:
+    if item.id in {finding.evidence_id for finding in brief.findings if finding.evidence_id and finding.abnormal}:
         return 3
     return 4 if item.source == "logs" and brief.chain else REST
 
