@@ -111,7 +111,8 @@ class Assistant(dspy.Module):
         question or a session that cannot be read, and for a time in the future.
         """
         text = check_question(text)
-        asked_at = clock.refuse_future(at, field="at") if at else clock.now()
+        # To the second, so that questions asked together read the same moment, and share what they read.
+        asked_at = clock.refuse_future(at, field="at") if at else clock.now().replace(microsecond=0)
         inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)
         with metered() as meter:
             async with AsyncExitStack() as stack:

@@ -36,6 +36,7 @@ from core.errors import (
 )
 from core.telemetry import SOURCE_REQUESTS, SOURCE_SECONDS, busy
 from tools.http_errors import status_error, transport_error
+from tools.sharing import Sharing
 
 # Retries show in SOURCE_REQUESTS. The default hooks would also print them, through structlog, into the output of `--json`.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -58,6 +59,7 @@ class _Lane:
 
     client: httpx.AsyncClient
     slots: asyncio.Semaphore
+    sharing: Sharing
 
 
 class Source:
@@ -120,8 +122,12 @@ class Source:
         lane = self._lane()
         request = lane.client.build_request(method, self.url + path, params=query, data=form)
         with busy("tools"):
-            async with lane.slots, self._breaker():
-                return await self._with_retries(lane.client, request)
+            key = (request.method, str(request.url), request.content)
+            return await lane.sharing.once(key, lambda: self._answered(lane, request))
+
+    async def _answered(self, lane: _Lane, request: httpx.Request) -> Any:
+        async with lane.slots, self._breaker():
+            return await self._with_retries(lane.client, request)
 
     def _refuse_unless_allowed(self, method: str, path: str) -> None:
         known = any(method == verb and pattern.fullmatch(path) for verb, pattern in self._allowed)
@@ -234,7 +240,7 @@ class Source:
         if lane is None:
             # Connections of a loop that has ended cannot be closed any more, only forgotten.
             self._lanes = {known: kept for known, kept in self._lanes.items() if not known.is_closed()}
-            lane = self._lanes[loop] = _Lane(self._client(), asyncio.Semaphore(self._concurrency))
+            lane = self._lanes[loop] = _Lane(self._client(), asyncio.Semaphore(self._concurrency), Sharing())
         return lane
 
     def _client(self) -> httpx.AsyncClient:

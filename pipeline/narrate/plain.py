@@ -36,7 +36,9 @@ def self_status(brief: Brief, actions: Sequence[Action]) -> str:
     del actions
     known = len(brief.inventory.entities)
     problems = sections.bullets(plain(gap) for gap in brief.gaps)
-    writes = f"{brief.model} writes my answers, and code checks them" if brief.model else "I answer without a language model"
+    writes = (
+        f"{brief.model} writes my answers, and code checks them" if brief.model else "I answer without a language model"
+    )
     head = f"{writes}; I know {known} hosts and services."
     return sections.join(
         head,

@@ -316,9 +316,25 @@ async def test_no_more_requests_are_open_than_there_are_slots() -> None:
         writer.write(answer("[1]"))
 
     async with serving(a_moment) as server, source_of(server, concurrency=3) as source:
-        await asyncio.gather(*(source.get_json("/x") for _ in range(12)))
+        await asyncio.gather(*(source.get_json("/x", {"n": number}) for number in range(12)))
     assert len(server.requests) == 12
     assert server.most_open == 3
+
+
+async def test_who_asks_for_the_same_meanwhile_gets_the_same_answer() -> None:
+    async def a_moment(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)
+        writer.write(answer("[1]"))
+
+    async with serving(a_moment) as server, source_of(server) as source:
+        impatient = asyncio.create_task(source.get_json("/x"))
+        others = asyncio.gather(*(source.get_json("/x") for _ in range(5)))
+        await asyncio.sleep(0.01)
+        impatient.cancel()
+        assert await others == [[1]] * 5
+        assert len(server.requests) == 1
+        await source.get_json("/x")
+        assert len(server.requests) == 2, "nothing is kept"
 
 
 async def test_requests_are_charged_to_the_question_that_makes_them() -> None:
