@@ -72,21 +72,28 @@ class BadResponse(SourceError):
 
 
 class ModelError(SreError):
-    """The language model gave no usable answer; the deterministic one takes its place."""
+    """The language model gave no usable answer; the deterministic one takes its place. `reason` is for the metrics."""
+
+    reason: str = "failed"
 
 
 class ModelUnavailable(ModelError):
     """The provider did not answer in time, is overloaded, or its circuit breaker is open."""
 
     permanent = False
+    reason = "unavailable"
 
 
 class ModelRefused(ModelError):
     """The provider will not let us (key, model, quota), the model will not answer, or the daily budget is spent."""
 
+    reason = "refused"
+
 
 class BadModelAnswer(ModelError):
-    """What the model wrote is not in the form that was asked for."""
+    """What the model wrote is not in the form that was asked for, or does not stand in the evidence."""
+
+    reason = "bad_answer"
 
 
 class StoreError(SreError):

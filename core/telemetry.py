@@ -62,7 +62,7 @@ LLM_SECONDS = Histogram(
 )
 DEGRADED = Counter(
     "sre_degraded_total",
-    "Steps down from the full program, by what failed (investigate, synthesise, verify) and why.",
+    "Steps down from the full program, by the step that failed and why (unavailable, refused, bad_answer, core_lost).",
     ["step", "reason"],
     registry=REGISTRY,
 )

@@ -216,7 +216,7 @@ class Assistant(dspy.Module):
                 inquiry.with_gaps(brief), _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
             )
         except ModelError as error:
-            DEGRADED.labels("synthesise", type(error).__name__).inc()
+            DEGRADED.labels("synthesise", error.reason).inc()
             inquiry.gaps.add(f"model: {error}; the answer was written by code")
             if isinstance(error, ModelUnavailable) and self._last_good is not None and inquiry.live:
                 try:

@@ -102,7 +102,7 @@ class Investigator(dspy.Module):
                         steps_left=left,
                     )
             except ModelError as error:
-                DEGRADED.labels("investigate", type(error).__name__).inc()
+                DEGRADED.labels("investigate", error.reason).inc()
                 gaps.add(f"model: looked no further after {STEPS - left} of {STEPS} steps ({error})")
                 return brief
             tool, arguments = (choice.tool or "").strip(), (choice.arguments or "").strip()

@@ -39,7 +39,7 @@ class Recogniser(dspy.Module):
             with models.step("classify", deadline=deadline):
                 seen = await self.ask.acall(known_names=names, conversation=conversation, question=question.text)
         except ModelError as error:
-            DEGRADED.labels("classify", type(error).__name__).inc()
+            DEGRADED.labels("classify", error.reason).inc()
             gaps.add(f"model: the question was understood by rules alone ({error})")
             return question
         named = [name for each in seen.subjects for name in inventory.resolve(each).subjects]

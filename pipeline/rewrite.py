@@ -31,7 +31,7 @@ class Rewriter(dspy.Module):
             with models.step("rewrite", deadline=deadline):
                 rewritten = await self.rewrite.acall(findings=findings, question=brief.question.text)
         except ModelError as error:
-            DEGRADED.labels("rewrite", type(error).__name__).inc()
+            DEGRADED.labels("rewrite", error.reason).inc()
             gaps.add(f"model: the pages were searched for in the question's own words alone ({error})")
             return brief
         return await retrieve(brief, knowledge, gaps, words=rewritten.query)
