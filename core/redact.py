@@ -8,6 +8,7 @@ Redact a whole entry, not its single lines: a private key or a vault block spans
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from core.secret_pairs import is_placeholder, names_a_secret, redact_pairs
@@ -20,12 +21,24 @@ MAX_PASSES = 10
 
 Text that still changes after so many is little else than secrets, and is replaced whole.
 """
+SHORT = 300
+"""Characters of a text that is worth remembering."""
 MAX_DEPTH = 100
 """Nesting beyond this is replaced whole: no source sends it, and recursion has to end."""
 
 
 def redact(text: str) -> str:
     """`text` with every secret replaced by `[redacted]`."""
+    return _redact_short(text) if len(text) <= SHORT else _redact(text)
+
+
+@lru_cache(maxsize=4_096)
+def _redact_short(text: str) -> str:
+    """Labels and annotations of the same alerts come with every question."""
+    return _redact(text)
+
+
+def _redact(text: str) -> str:
     for _ in range(MAX_PASSES):
         lowered = text.lower()
         redacted = redact_pairs(redact_shapes(text, lowered), lowered)
