@@ -72,6 +72,7 @@ def test_json_holds_the_figures_of_search_and_of_plain_bm25(corpus: Path) -> Non
     assert (results["hybrid"]["abstained"], results["hybrid"]["false_abstentions"]) == (1, 0)
     assert results["ranking alone"]["abstained"] == 0
     assert "3 documents, 3 passages, 1 skipped" in done.stderr
+    assert "warning" not in done.stderr, "other.md is not there, but storage/disk-full.md is as good"
     assert not list(corpus.rglob("current.json")), "the index was a temporary one"
 
 
@@ -90,6 +91,42 @@ def test_the_table_and_the_misses_are_for_reading(corpus: Path) -> None:
     assert "\n  found:  dns.md" in miss
     assert "lasagne" not in done.stdout
     assert (corpus / "kept" / "current.json").exists()
+
+
+def test_pages_that_the_corpus_does_not_hold_are_named_and_counted(corpus: Path) -> None:
+    lost = [{"question": f"what about page {number}?", "expected": f"lost{number}.md"} for number in range(7)]
+    (corpus / "lost.json").write_text(json.dumps([*PAIRS, *lost]))
+    done = bench(corpus, "--json", pairs="lost.json")
+    assert done.returncode == 0, done.stderr
+    (warning,) = (line for line in done.stderr.splitlines() if line.startswith("warning: "))
+    assert warning.startswith(
+        "warning: the corpus holds no right page for 7 of 11 pairs, which count as misses: lost0.md"
+    )
+    assert warning.endswith("lost4.md and 2 more")
+    results = json.loads(done.stdout)
+    assert {one["page_missing"] for one in results.values()} == {7}
+    assert results["hybrid"]["hit_at_1"] == pytest.approx(2 / 10)
+
+
+def test_an_index_of_other_documents_is_left_as_it_is(corpus: Path) -> None:
+    mine = corpus / "mine"
+    (mine / "docs").mkdir(parents=True)
+    (mine / "docs" / "nas.md").write_text("# NAS\n\nThe pool is degraded.\n")
+    (mine / "pairs.json").write_text(json.dumps([{"question": "degraded pool", "expected": "nas.md"}]))
+    made = bench(corpus, "--index", "mine/index", pairs="mine/pairs.json", corpus="mine/docs")
+    assert made.returncode == 0, made.stderr
+    assert "warning" not in made.stderr
+    current = mine / "index" / "current.json"
+    for content in (current.read_bytes(), b"{"):
+        current.write_bytes(content)
+        done = bench(corpus, "--index", "mine/index")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "error: --index: mine/index holds an index of " in done.stderr
+        assert current.read_bytes() == content
+    current.unlink()
+    assert bench(corpus, "--index", "mine/index", pairs="mine/pairs.json", corpus="mine/docs").returncode == 0
+    again = bench(corpus, "--index", "mine/index", pairs="mine/pairs.json", corpus="mine/docs")
+    assert again.returncode == 0, "the same documents may be measured again"
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,7 @@ def test_doctor_finds_everything_that_is_configured(sre) -> None:
         "log files": "ok",
         "ansible": "ok",
         "runbooks": "ok",
+        "language model": "not configured",
     }
     assert done.returncode == 0
 

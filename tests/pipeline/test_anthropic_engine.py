@@ -45,7 +45,7 @@ async def test_one_request_says_what_the_api_documents() -> None:
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["anthropic-version"]
     assert set(body) == {"model", "max_tokens", "system", "messages"}
-    assert (body["model"], body["max_tokens"]) == ("claude-x", 2048)
+    assert (body["model"], body["max_tokens"]) == ("claude-x", 8192)
     assert [message["role"] for message in body["messages"]] == ["user"]
 
 

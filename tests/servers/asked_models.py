@@ -44,7 +44,14 @@ class Program(dspy.Module):
 
 
 def settings(provider: str, url: str | None, **values: object) -> Settings:
-    given = {"lm": f"{provider}/m", "lm_base_url": url, "lm_api_key": KEY, "anthropic_api_key": KEY, "lm_timeout_s": 5}
+    given = {
+        "lm": f"{provider}/m",
+        "lm_base_url": url,
+        "lm_api_key": KEY,
+        "anthropic_api_key": KEY,
+        "lm_timeout_s": 5,
+        "lm_context_tokens": 8192,
+    }
     return Settings(_env_file=None, **{**given, **values})  # type: ignore[call-arg]
 
 
