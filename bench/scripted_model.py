@@ -12,65 +12,36 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from bench.model_protocols import PROTOCOLS, Asked, Protocol, Reply, events, whole
+from core.clock import now
+
+__all__ = ["Asked", "Reply", "Script", "ScriptedModel"]
 
 MAX_BODY = 10_000_000
-CHUNK = 24
-"""Characters of one piece of a streamed answer."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came, of either protocol."""
-
-    protocol: Literal["anthropic", "openai"]
-    body: Mapping[str, Any]
-    headers: Mapping[str, str]
-
-    @property
-    def system(self) -> str:
-        if self.protocol == "anthropic":
-            return _text(self.body.get("system", ""))
-        return "\n".join(_text(m["content"]) for m in self.body["messages"] if m["role"] in {"system", "developer"})
-
-    @property
-    def user(self) -> str:
-        """The last thing that was said to the model."""
-        return _text(self.body["messages"][-1]["content"])
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What to answer. `stall`: accept the request and say nothing more; `cut`: end in the middle of the answer; `raw`: these bytes as the body."""
-
-    text: str = ""
-    delay_s: float = 0.0
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-    stall: bool = False
-    cut: bool = False
-    stop_reason: str = "end_turn"
-    input_tokens: int = 100
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 20
-
+_SECRET = {"authorization", "x-api-key"}
 
 Script = Sequence[Reply] | Callable[[Asked], Reply]
 
 
 class ScriptedModel:
-    """Serves from a thread of its own while it is entered. The last reply of a sequence is given again and again."""
+    """Serves from a thread of its own while it is entered. The last reply of a sequence is given again and again.
+
+    `asked` holds the requests in the order in which they came; `in_flight` counts those whose client still waits, `abandoned` those
+    whose client hung up before the answer was out. When the script itself raised, the client got a 500 and leaving raises.
+    """
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self.asked: list[Asked] = []
         self.in_flight = 0
         self.max_in_flight = 0
+        self.abandoned = 0
         self.url = ""
+        self._failure: Exception | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-model", daemon=True)
 
@@ -80,14 +51,16 @@ class ScriptedModel:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+        if self._failure is not None and kind is None:
+            raise RuntimeError(f"the script of the scripted model failed: {self._failure!r}") from self._failure
 
     async def _start(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_BODY, backlog=256)
+        return await self._loop.create_server(self._connection, "127.0.0.1", 0, backlog=256)
 
     async def _stop(self) -> None:
         self._server.close()
@@ -96,140 +69,137 @@ class ScriptedModel:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _connection(self) -> asyncio.StreamReaderProtocol:
+        reader = _Client(limit=MAX_BODY)
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve(reader, writer)
+
+        return asyncio.StreamReaderProtocol(reader, serve)
+
+    async def _serve(self, client: _Client, writer: asyncio.StreamWriter) -> None:
+        """One request after the other, until one side ends it."""
         try:
-            while (asked := await _read(reader)) is not None:
-                if not await self._answer(asked, writer):
-                    break
+            while await self._serve_one(client, writer):
+                pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass  # the client went away, or the test is over
         finally:
             writer.close()
 
-    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_one(self, client: _Client, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection may serve another request."""
-        self.asked.append(asked)
+        request = await _read(client)
+        if isinstance(request, _Refusal):
+            return await _send(writer, request.protocol, {}, request.reply)
+        self.asked.append(request)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        answering = asyncio.ensure_future(_send(writer, request.protocol, request.body, self._reply(request)))
+        leaving = asyncio.ensure_future(client.gone.wait())
         try:
-            reply = (
-                self._script(asked)
-                if callable(self._script)
-                else self._script[min(len(self.asked), len(self._script)) - 1]
-            )
-            if reply.stall:
-                await asyncio.sleep(3_600)
-            await asyncio.sleep(reply.delay_s)
-            stream = bool(asked.body.get("stream")) and reply.status == 200 and reply.raw is None
-            body = _stream(asked, reply) if stream else reply.raw if reply.raw is not None else _whole(asked, reply)
-            kind = "text/event-stream" if stream else "application/json"
-            head = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-            writer.write(
-                f"HTTP/1.1 {reply.status} Scripted\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode()
-            )
-            writer.write(body[: len(body) // 2] if reply.cut else body)
-            await writer.drain()
-            return not reply.cut
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            self.abandoned += not answering.done()
+            return answering.done() and answering.result()
         finally:
             self.in_flight -= 1
+            answering.cancel()
+            leaving.cancel()
+
+    def _reply(self, asked: Asked) -> Reply:
+        if asked.problem is not None:
+            return Reply(asked.problem, status=400)
+        if not callable(self._script):
+            return self._script[min(len(self.asked), len(self._script)) - 1]
+        try:
+            return self._script(asked)
+        except Exception as error:  # noqa: BLE001 - raised again on leaving, in the thread of the test
+            self._failure = self._failure or error
+            return Reply("the script failed", status=500)
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    except asyncio.IncompleteReadError:
-        return None
+class _Client(asyncio.StreamReader):
+    """What a client sends, and whether it is still there: a stream alone tells that only to who reads."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit=limit)
+        self.gone = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        super().feed_eof()
+        self.gone.set()
+
+    def set_exception(self, exc: Exception) -> None:
+        super().set_exception(exc)
+        self.gone.set()
+
+
+class _Refusal:
+    """A request that reaches no model: another method or path, or no JSON."""
+
+    def __init__(self, protocol: Protocol, status: int, message: str) -> None:
+        self.protocol = protocol
+        self.reply = Reply(message, status=status)
+
+
+async def _read(client: _Client) -> Asked | _Refusal:
+    head = (await client.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, target, _ = head[0].split()
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
-    return Asked("anthropic" if head[0].split()[1].endswith("/messages") else "openai", body, headers)
+    sent = await client.readexactly(int(headers.get("content-length", 0)))
+    path = target.partition("?")[0]
+    protocol = PROTOCOLS.get(path)
+    if protocol is None or method != "POST":
+        return _Refusal(protocol or "openai", 404, f"no {method} {path} here")
+    with suppress(ValueError):
+        body = json.loads(sent)
+        if isinstance(body, dict):
+            shown = {name: "***" if name in _SECRET else value for name, value in headers.items()}
+            return Asked(protocol, body, shown, now())
+    return _Refusal(protocol, 400, "the body is not a JSON object")
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(part.get("text", "")) for part in content)
+async def _send(writer: asyncio.StreamWriter, protocol: Protocol, body: Any, reply: Reply) -> bool:
+    """Whether the connection may serve another request."""
+    await asyncio.sleep(reply.delay_s)
+    if reply.stall is True:
+        await _for_ever()
+    if reply.wire is not None:
+        writer.write(reply.wire)
+        return False
+    streamed = bool(body.get("stream")) and reply.status == 200 and reply.raw is None
+    parts = events(protocol, body, reply) if streamed else [whole(protocol, str(body.get("model")), reply)]
+    writer.write(_head(reply, None if streamed else len(parts[0])))
+    if reply.stall == "headers":
+        await _for_ever()
+    if streamed:
+        parts = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts]
+    if reply.stall or reply.cut:
+        parts = _half(parts)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    if reply.stall:
+        await _for_ever()
+    if streamed and not reply.cut:
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    return not reply.cut
 
 
-def _error(asked: Asked, reply: Reply) -> dict[str, Any]:
-    kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 529: "overloaded_error"}
-    error = {"type": kind.get(reply.status, "api_error"), "message": reply.text or f"scripted {reply.status}"}
-    return {"type": "error", "error": error} if asked.protocol == "anthropic" else {"error": error}
+def _head(reply: Reply, length: int | None) -> bytes:
+    """The status and the headers; those of the reply come last. No length: a stream in chunks."""
+    kind = "text/event-stream" if length is None else "application/json"
+    framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+    return f"HTTP/1.1 {reply.status} Scripted\r\nContent-Type: {kind}\r\n{framing}\r\n{more}\r\n".encode()
 
 
-def _whole(asked: Asked, reply: Reply) -> bytes:
-    if reply.status != 200:
-        return json.dumps(_error(asked, reply)).encode()
-    model = asked.body.get("model")
-    if asked.protocol == "anthropic":
-        content = [{"type": "text", "text": reply.text}] if reply.text else []
-        said = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": content}
-        return json.dumps(
-            {**said, "stop_reason": reply.stop_reason, "stop_sequence": None, "usage": _usage(asked, reply)}
-        ).encode()
-    message = {"role": "assistant", "content": reply.text}
-    choice = {"index": 0, "message": message, "finish_reason": _finish(reply)}
-    completion = {"id": "chat_1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice]}
-    return json.dumps({**completion, "usage": _usage(asked, reply)}).encode()
+def _half(parts: list[bytes]) -> list[bytes]:
+    """The first half, its last part broken off within."""
+    middle = len(parts) // 2
+    return [*parts[:middle], parts[middle][: len(parts[middle]) // 2]]
 
 
-def _stream(asked: Asked, reply: Reply) -> bytes:
-    pieces = [reply.text[start : start + CHUNK] for start in range(0, len(reply.text), CHUNK)]
-    model = asked.body.get("model")
-    if asked.protocol == "openai":
-        chunks: list[dict[str, Any]] = [
-            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}, "finish_reason": None}]}
-            for piece in pieces
-        ]
-        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": _finish(reply)}]})
-        chunks.append({"choices": [], "usage": _usage(asked, reply)})
-        frame = {"id": "chat_1", "object": "chat.completion.chunk", "created": 1, "model": model}
-        return "".join(f"data: {json.dumps({**frame, **chunk})}\n\n" for chunk in chunks).encode() + b"data: [DONE]\n\n"
-    usage = _usage(asked, reply)
-    message = {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": [],
-        "stop_reason": None,
-    }
-    events: list[dict[str, Any]] = [
-        {
-            "type": "message_start",
-            "message": {**message, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}},
-        },
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
-            for piece in pieces
-        ),
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": reply.stop_reason, "stop_sequence": None},
-            "usage": {"output_tokens": reply.output_tokens},
-        },
-        {"type": "message_stop"},
-    ]
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
-
-
-def _usage(asked: Asked, reply: Reply) -> dict[str, Any]:
-    if asked.protocol == "anthropic":
-        return {
-            "input_tokens": reply.input_tokens,
-            "output_tokens": reply.output_tokens,
-            "cache_read_input_tokens": reply.cache_read_tokens,
-            "cache_creation_input_tokens": reply.cache_write_tokens,
-        }
-    prompt = reply.input_tokens + reply.cache_read_tokens
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": reply.output_tokens,
-        "total_tokens": prompt + reply.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": reply.cache_read_tokens},
-    }
-
-
-def _finish(reply: Reply) -> str:
-    return {"end_turn": "stop", "max_tokens": "length", "refusal": "content_filter"}.get(reply.stop_reason, "stop")
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
