@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,7 +51,8 @@ class Outcome:
 class Figures(Frozen):
     """Shares are 0..1, times milliseconds. `abstained` counts the questions without a page for which nothing was found.
 
-    `false_abstentions` counts those with a page for which nothing was found.
+    `false_abstentions` counts those with a page for which nothing was found, `page_missing` those whose page the corpus does not hold:
+    they count as misses, but the search is not to blame.
     """
 
     questions: int
@@ -61,6 +62,7 @@ class Figures(Frozen):
     without_page: int
     abstained: int
     false_abstentions: int
+    page_missing: int
     query_ms_median: float
     query_ms_p95: float
 
@@ -82,6 +84,15 @@ def load_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
+def without_their_page(pairs: Sequence[Pair], documents: Collection[str]) -> list[Pair]:
+    """The pairs that should have a page, and for which no document of the corpus would be right."""
+    return [
+        pair
+        for pair in pairs
+        if pair.expected is not None and not any(pair.accepts(document) for document in documents)
+    ]
+
+
 def ask_all(pairs: Sequence[Pair], search: Search, progress: Callable[[int, int], None] | None = None) -> list[Outcome]:
     """Each question once, in order."""
     outcomes = []
@@ -96,8 +107,8 @@ def ask_all(pairs: Sequence[Pair], search: Search, progress: Callable[[int, int]
     return outcomes
 
 
-def figures(outcomes: Sequence[Outcome]) -> Figures:
-    """Hits and ranks over the questions that have a page, times over all."""
+def figures(outcomes: Sequence[Outcome], *, page_missing: int = 0) -> Figures:
+    """Hits and ranks over the questions that have a page, times over all. `page_missing` see `without_their_page`."""
     with_page = [outcome for outcome in outcomes if outcome.pair.expected is not None]
     without = [outcome for outcome in outcomes if outcome.pair.expected is None]
     ranks = [outcome.rank for outcome in with_page]
@@ -111,6 +122,7 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         without_page=len(without),
         abstained=sum(not outcome.found for outcome in without),
         false_abstentions=sum(not outcome.found for outcome in with_page),
+        page_missing=page_missing,
         query_ms_median=times[len(times) // 2],
         query_ms_p95=times[min(int(len(times) * 0.95), len(times) - 1)],
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.screen import counting, say
+from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from optimise.retrieval import Figures, Outcome
+    from optimise.retrieval import Figures, Outcome, Pair
 
+PAGES_NAMED = 5
 bench = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
@@ -25,7 +28,9 @@ def benchmarks() -> None:
 @bench.command()
 def retrieval(
     *,
-    corpus: Annotated[list[Path], typer.Option(help="Directory of documents; repeatable.", show_default=False)],
+    corpus: Annotated[
+        list[Path], typer.Option(help="Directory of documents, or a single file; repeatable.", show_default=False)
+    ],
     pairs: Annotated[
         Path,
         typer.Option(help='JSON: [{"question", "expected": path or null, "also_accept": []}].', show_default=False),
@@ -39,9 +44,11 @@ def retrieval(
     """How often search finds the right page of a corpus, beside plain BM25."""
     from app.wiring import build_index
     from core.settings import load_settings
-    from optimise.retrieval import ask_all, figures, load_pairs, misses
+    from optimise.retrieval import ask_all, figures, load_pairs, misses, without_their_page
 
     asked = load_pairs(pairs)
+    if index is not None:
+        _refuse_index_of_others(index, corpus)
     settings = load_settings()
     with tempfile.TemporaryDirectory(prefix="sre-bench-") as temporary:
         knowledge = build_index(index or Path(temporary), settings.data_dir)
@@ -50,6 +57,9 @@ def retrieval(
         say(
             f"{report.documents} documents, {report.passages} passages, {len(report.skipped)} skipped, {report.seconds:.1f} s"
         )
+        missing = without_their_page(asked, knowledge.documents())
+        if missing:
+            say(_about(missing, len(asked)))
         knowledge.search("warm up")
         measured: dict[str, list[Outcome]] = {}
         with counting("asking") as progress:
@@ -57,7 +67,7 @@ def retrieval(
         measured["ranking alone"] = ask_all(asked, lambda q, k: [p.document for p in knowledge.nearest(q, k)])
         measured["plain BM25"] = ask_all(asked, knowledge.by_words)
         knowledge.close()
-    results = {name: figures(outcomes) for name, outcomes in measured.items()}
+    results = {name: figures(outcomes, page_missing=len(missing)) for name, outcomes in measured.items()}
     if as_json:
         print(json.dumps({name: one.model_dump() for name, one in results.items()}, indent=2))
     else:
@@ -65,6 +75,33 @@ def retrieval(
     if show_misses and not as_json:
         for outcome in misses(measured["hybrid"]):
             _print_miss(outcome)
+
+
+def _refuse_index_of_others(index: Path, corpus: Sequence[Path]) -> None:
+    """The index that answers questions, say: an ingest would put this corpus in the place of what it holds."""
+    from tools.knowledge.damage import DamagedIndex
+    from tools.knowledge.generation import read_manifest
+
+    try:
+        manifest = read_manifest(index)
+    except DamagedIndex as error:
+        raise InvalidInput(
+            f"--index: {index} holds an index of unknown sources ({error}); name another directory"
+        ) from None
+    if manifest is not None and set(manifest.sources) != {str(one.resolve()) for one in corpus}:
+        raise InvalidInput(
+            f"--index: {index} holds an index of {', '.join(manifest.sources)}; name another directory, or leave --index out"
+        )
+
+
+def _about(missing: Sequence[Pair], pairs: int) -> str:
+    """Which pages the corpus lacks."""
+    pages = list(dict.fromkeys(str(pair.expected) for pair in missing))
+    more = f" and {len(pages) - PAGES_NAMED} more" if len(pages) > PAGES_NAMED else ""
+    return (
+        f"warning: the corpus holds no right page for {len(missing)} of {pairs} pairs, which count as misses: "
+        f"{', '.join(pages[:PAGES_NAMED])}{more}"
+    )
 
 
 def _print_table(results: dict[str, Figures]) -> None:

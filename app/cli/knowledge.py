@@ -13,13 +13,15 @@ from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from app.wiring import LazyKnowledge
+    from core.settings import Settings
     from core.vocabulary import Passage
 
 
 def ingest(
     *,
     source: Annotated[
-        list[Path] | None, typer.Option(help="Directory of documents; repeatable.", show_default=False)
+        list[Path] | None,
+        typer.Option(help="Directory of documents, or a single file; repeatable.", show_default=False),
     ] = None,
     index: Annotated[Path | None, typer.Option(help="Where the index lives.", show_default=False)] = None,
 ) -> None:
@@ -28,13 +30,14 @@ def ingest(
     from core.settings import load_settings
 
     settings = load_settings()
-    directories = source or list(settings.documents)
-    for directory in directories:
-        if not directory.is_dir():
-            raise InvalidInput(f"--source: {directory} is not a directory")
-    say(f"reading {', '.join(str(directory) for directory in directories)}")
+    sources = source or list(settings.documents)
+    for one in sources:
+        if not one.exists():
+            named_by = "--source" if source else _setting_of(one, settings)
+            raise InvalidInput(f"{named_by}: {one} is not there; name a directory of documents, or a single file")
+    say(f"reading {', '.join(map(str, sources))}")
     with counting("indexing") as progress:
-        report = build_index(index or index_directory(settings), settings.data_dir).ingest(directories, progress)
+        report = build_index(index or index_directory(settings), settings.data_dir).ingest(sources, progress)
     for line in report.skipped:
         say(f"skipped: {line}")
     for line in report.warnings:
@@ -44,6 +47,10 @@ def ingest(
         f"{report.documents} documents, {report.passages} passages ({changed}), {len(report.skipped)} skipped, "
         f"in {report.seconds:.1f} s"
     )
+
+
+def _setting_of(source: Path, settings: Settings) -> str:
+    return "SRE_RUNBOOKS" if source in settings.runbooks else "SRE_ANSIBLE"
 
 
 def search(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidInput
-from optimise.retrieval import DEPTH, Outcome, Pair, ask_all, figures, load_pairs, misses
+from optimise.retrieval import DEPTH, Outcome, Pair, ask_all, figures, load_pairs, misses, without_their_page
 
 DNS = Pair(question="restart dns", expected="dns.md", also_accept=("roles/unbound/*", "adguard.md"))
 NOBODY = Pair(question="lasagne", expected=None)
@@ -119,6 +119,16 @@ def test_figures_over_a_hand_counted_set() -> None:
 def test_figures_without_any_question_that_has_a_page() -> None:
     result = figures([outcome(NOBODY, None)])
     assert (result.hit_at_1, result.mrr, result.abstained, result.false_abstentions) == (0, 0, 1, 0)
+
+
+def test_pairs_that_no_page_of_the_corpus_can_answer_are_known_and_counted() -> None:
+    other = Pair(question="nas", expected="nas.md")
+    assert without_their_page([DNS, other, NOBODY], ["dns.md", "ups.md"]) == [other]
+    assert without_their_page([DNS], ["roles/unbound/tasks/main.yml"]) == [], "another page is as good"
+    assert without_their_page([DNS, other, NOBODY], []) == [DNS, other]
+    outcomes = [outcome(DNS, 1, "dns.md"), outcome(other, None, "dns.md")]
+    assert (figures(outcomes, page_missing=1).page_missing, figures(outcomes).page_missing) == (1, 0)
+    assert figures(outcomes, page_missing=1).hit_at_1 == 0.5, "they still count as misses"
 
 
 def test_misses_are_what_was_not_right_at_once() -> None:

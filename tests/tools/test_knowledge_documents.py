@@ -36,13 +36,31 @@ def body(document: Document) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.md", "A.MARKDOWN", "x.yml", "x.yaml", "unit.j2", "inventory", "inventory/prod", "hosts.ini"]
+    "name",
+    [
+        *("a.md", "A.MARKDOWN", "x.yml", "x.yaml", "unit.j2", "unit.jinja", "page.html.JINJA2"),
+        *("inventory", "inventory/prod", "hosts.ini", "deep/inventories/lan/staging"),
+        *("group_vars/all", "group_vars/all/vault", "deep/er/group_vars/dns", "host_vars/nas", "host_vars/nas/main"),
+    ],
 )
 def test_may_hold_a_document(name: str) -> None:
     assert is_document(name)
 
 
-@pytest.mark.parametrize("name", ["a.txt", "php.ini", "LICENSE", "a.md.bak", "inventory.txt", "a.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.txt", "php.ini", "LICENSE", "a.md.bak", "inventory.txt", "a.json", "jinja", "production", "staging"),
+        *(
+            "group_vars",
+            "group_vars/all~",
+            "group_vars/all.txt",
+            "group_vars.d/all",
+            "host_vars/nas.bak",
+            "inventory/hosts~",
+        ),
+    ],
+)
 def test_holds_none(name: str) -> None:
     assert not is_document(name)
 
@@ -135,6 +153,38 @@ def test_a_role_is_one_group_with_its_tasks_for_contents() -> None:
     assert (document.kind, document.group, document.title) == ("playbook", "roles/unbound", "role unbound: tasks")
     assert document.contents == ("Install Unbound", "Restart Unbound")
     assert len(document.sections) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "part"),
+    [
+        ("group_vars/all", "variables of group all", "group_vars"),
+        ("host_vars/nas", "variables of host nas", "host_vars"),
+    ],
+)
+def test_variables_without_a_suffix_are_read_as_what_they_are(name: str, title: str, part: str) -> None:
+    document = parsed("# The router.\nlan_gateway: 10.0.0.1\n\nlan_domain: home.lan\n", name)
+    assert (document.title, document.part) == (title, part)
+    assert "lan_domain" in document.contents
+    with pytest.raises(Unreadable, match="not valid YAML"):
+        parsed("lan: [1\n", name)
+    with pytest.raises(Unreadable, match="encrypted with ansible-vault"):
+        parsed(VAULT, name)
+
+
+@pytest.mark.parametrize("name", ["production", "staging", "hosts", "inventory", "inventories/lan/homelab"])
+def test_an_inventory_without_a_suffix_is_read_as_one(name: str) -> None:
+    document = parsed("[dns]\npi4 ansible_host=10.0.0.4\n\n[dns:vars]\nport=53\n", name)
+    assert document.part == "inventory"
+    assert {"dns", "pi4"} <= set(document.contents)
+    assert parsed("Only some text.\n", name).part is None
+
+
+@pytest.mark.parametrize("suffix", ["j2", "jinja", "jinja2"])
+def test_a_template_is_named_after_what_it_makes(suffix: str) -> None:
+    document = parsed("[Unit]\nDescription={{ name }}\n", f"roles/web/templates/web.service.{suffix}")
+    assert (document.part, document.group) == ("template", "roles/web")
+    assert "web.service" in document.contents
 
 
 def test_other_yaml_is_known_by_its_path_and_cut_at_blank_lines() -> None:

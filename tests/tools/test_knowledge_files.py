@@ -27,7 +27,17 @@ def read_all(*sources: Path) -> tuple[dict[str, str], list[str]]:
 
 def test_reads_documents_below_the_source_and_nothing_else(tmp_path: Path) -> None:
     wanted = ("a.md", "deep/er/b.MARKDOWN", "inventory/hosts", "plays/site.yml", "roles/x/templates/unit.service.j2")
-    unwanted = (".git/c.md", "node_modules/d.md", "venv/x.yml", "picture.png", ".e.md", "hosts.txt", "Makefile")
+    unwanted = (
+        ".git/c.md",
+        "production",
+        "bin/staging",
+        "node_modules/d.md",
+        "venv/x.yml",
+        "picture.png",
+        ".e.md",
+        "hosts.txt",
+        "Makefile",
+    )
     for name in (*wanted, *unwanted):
         write(tmp_path, name)
     texts, skipped = read_all(tmp_path)
@@ -157,6 +167,47 @@ def test_a_mounted_config_map_is_read_through_its_links(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("..2026_11_20")
     (tmp_path / "dns.md").symlink_to("..data/dns.md")
     assert list(read_all(tmp_path)[0]) == ["dns.md"]
+
+
+@pytest.mark.parametrize("beside", ["ansible.cfg", "nothing"])
+def test_the_usual_inventories_are_read_beside_a_configuration_of_ansible(tmp_path: Path, beside: str) -> None:
+    names = ("production", "staging", "real/production")
+    for name in (*names, "lab/staging", "lab/ansible.cfg", "notes", beside):
+        write(tmp_path, name)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "production").symlink_to(tmp_path / "real" / "production")
+    write(tmp_path, f"linked/{beside}")
+    texts, skipped = read_all(tmp_path)
+    found = {"production", "staging", "linked/production"} if beside == "ansible.cfg" else set()
+    assert set(texts) == found | {"lab/staging"}
+    assert skipped == []
+
+
+def test_a_source_may_be_the_directory_of_inventories_itself(tmp_path: Path) -> None:
+    for name in ("production", "hosts", "group_vars/all", "LICENSE"):
+        write(tmp_path / "inventory", name)
+    assert sorted(read_all(tmp_path / "inventory")[0]) == ["group_vars/all", "hosts", "production"]
+
+
+def test_a_source_may_be_a_single_file_of_any_type(tmp_path: Path) -> None:
+    """Its neighbours are not read."""
+    page = write(tmp_path, "homelab", "[dns]\npi4\n")
+    write(tmp_path, "private.md")
+    (file,) = find_files([page], [])
+    assert (file.name, file.path, file.root) == ("homelab", page, tmp_path)
+    assert read_all(page) == ({"homelab": "[dns]\npi4\n"}, [])
+    assert read_all(tmp_path / "private.md", tmp_path) == ({"private.md": "# Page\n\nText.\n"}, [])
+    picture = write(tmp_path, "picture.png", b"\x89PNG\x00\x00")
+    odd = write(tmp_path, "two\nlines.md")
+    os.mkfifo(tmp_path / "pipe")
+    assert read_all(picture, odd, tmp_path / "pipe") == (
+        {},
+        [
+            "picture.png: binary, not text",
+            "pipe: not a regular file",
+            "two�lines.md: its name is not one line of UTF-8 text",
+        ],
+    )
 
 
 def test_the_first_of_two_documents_with_one_name_counts(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -272,6 +274,32 @@ def test_a_damaged_index_is_built_anew(
     assert not index.ingest([source]).rebuilt
 
 
+@pytest.mark.parametrize("repaired_by", ["search", "ingest"])
+@pytest.mark.parametrize("harm", [garble, tear])
+def test_a_repair_is_told_once_and_on_one_line(
+    index: KnowledgeIndex,
+    source: Path,
+    harm: Callable[[Path], None],
+    repaired_by: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    index.ingest([source])
+    harm(generation_of(index) / "words.db")
+    if repaired_by == "ingest":
+        index.ingest([source])
+    assert sorted(index.documents()) == sorted(PAGES)
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING)
+    assert re.fullmatch(rf"index {index.directory}: damaged \(.+\); building it anew", warning)
+
+
+def test_an_index_of_a_single_file_repairs_itself_too(index: KnowledgeIndex, source: Path) -> None:
+    report = index.ingest([source / "ups.md"])
+    assert (report.documents, index.documents()) == (1, ["ups.md"])
+    index.close()
+    garble(generation_of(index) / "words.db")
+    assert index.nearest(POWER)[0].document == "ups.md"
+
+
 def test_an_unreadable_current_json_says_what_to_do_and_an_ingest_repairs_it(
     index: KnowledgeIndex, source: Path
 ) -> None:
@@ -370,6 +398,54 @@ def test_the_check_counts_vectors_and_sees_that_their_files_are_lost(
             shutil.rmtree(directory)
     with pytest.raises(DamagedIndex):
         Vectors(copy, embedder.models).check(count, 1)
+
+
+def lose_neighbours(directory: Path) -> None:
+    """Each vector stays where it is, and none knows its neighbours any more, in no layer. The files are hnswlib's."""
+    (size,) = struct.unpack_from("<Q", (directory / "header.bin").read_bytes(), 28)
+    level = bytearray((directory / "data_level0.bin").read_bytes())
+    for start in range(0, len(level), size):  # the number of neighbours stands before each vector
+        level[start : start + 4] = bytes(4)
+    (directory / "data_level0.bin").write_bytes(level)
+    upper = bytearray((directory / "link_lists.bin").read_bytes())
+    start = 0
+    while start < len(upper):
+        (length,) = struct.unpack_from("<I", upper, start)
+        upper[start + 4 : start + 4 + length] = bytes(length)
+        start += 4 + length
+    (directory / "link_lists.bin").write_bytes(upper)
+
+
+def test_the_check_sees_that_vectors_do_not_find_themselves(tmp_path: Path, embedder: Embedder) -> None:
+    """Chroma opens such files, counts right, gives each vector out by its name, and answers with wrong neighbours."""
+    rows = np.random.default_rng(7).normal(size=(2000, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    vectors = Vectors(tmp_path / "vectors", embedder.models, create=True)
+    vectors.add_passages({str(number): row for number, row in enumerate(rows)})
+    vectors.add_documents({"1": rows[0]})
+    vectors.close()
+    for directory in (path for path in (tmp_path / "vectors").iterdir() if path.is_dir()):
+        lose_neighbours(directory)
+    damaged = Vectors(tmp_path / "vectors", embedder.models)
+    assert np.allclose(damaged.passages(["3"])["3"], rows[3], atol=1e-6)
+    wrong = [number for number in range(9) if list(damaged.nearest_passages(rows[number], 1)) != [str(number)]]
+    assert len(wrong) >= 8, "all but the one where every search begins"
+    with pytest.raises(DamagedIndex, match="the vectors of its passages do not find themselves"):
+        damaged.check(len(rows), 1)
+    damaged.close()
+
+
+def test_stored_vectors_are_given_out_by_name(tmp_path: Path, embedder: Embedder) -> None:
+    rows = embedder.embed(["disk", "memory", "network"])
+    vectors = Vectors(tmp_path / "vectors", embedder.models, create=True)
+    vectors.add_passages(dict(zip("abc", rows, strict=True)))
+    found = vectors.passages(["c", "a"])
+    assert found.keys() == {"a", "c"}
+    assert np.allclose([found["a"], found["c"]], rows[[0, 2]], atol=1e-6)
+    assert vectors.passages([]) == {}
+    with pytest.raises(DamagedIndex, match="1 of 2 vectors are there"):
+        vectors.passages(["a", "nobody's"])
+    vectors.close()
 
 
 SEARCH_WITHOUT_NETWORK = """

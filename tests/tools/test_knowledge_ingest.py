@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput, KnowledgeError
 from tools.knowledge.embedding import Embedder
+from tools.knowledge.generation import open_checked
 from tools.knowledge.index import KnowledgeIndex
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,9 +40,11 @@ class CountingEmbedder(Embedder):
     def __init__(self, models: Path) -> None:
         super().__init__(models)
         self.texts: list[str] = []
+        self.calls = threading.Semaphore(0)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.texts += texts
+        self.calls.release()
         return super().embed(texts)
 
 
@@ -112,6 +116,54 @@ def test_only_what_changed_is_read_and_embedded(
     assert index.nearest("mains power has failed")[0].heading == "Uninterruptible"
 
 
+def test_of_an_edited_page_only_new_passages_are_embedded_and_the_whole_is_as_if_made_anew(
+    index: KnowledgeIndex, source: Path, embedder: CountingEmbedder, tmp_path: Path
+) -> None:
+    index.ingest([source])
+    write(source, "dns.md", PAGES["dns.md"].replace("Restart AdGuard Home", "Look first"))
+    write(source, "copy/ups.md", PAGES["ups.md"])
+    embedder.texts.clear()
+    index.ingest([source])
+    assert len(embedder.texts) == 1
+    assert "Look first" in embedder.texts[0]
+    anew = KnowledgeIndex(tmp_path / "anew", embedder)
+    anew.ingest([source])
+    wholes = []
+    for one in (index, anew):
+        generation = open_checked(one.directory, one.status(), embedder.models)
+        wholes.append(generation.vectors.document_cosines(embedder.embed(["a resolver does not answer"])[0]))
+        generation.close()
+    assert wholes[0] == pytest.approx(wholes[1], abs=1e-5)
+    assert len(wholes[0]) == 3
+    anew.close()
+
+
+def test_a_huge_page_moves_on_batch_by_batch_and_what_is_too_much_is_told(
+    index: KnowledgeIndex, source: Path, embedder: CountingEmbedder
+) -> None:
+    steps = (f"## Step {number}\n\nTurn valve {number % 600}.\n" for number in range(2_100))
+    write(source, "boiler.md", "# Boiler\n\n" + "\n".join(steps))
+    embedder.texts.clear()
+    embedder.calls = threading.Semaphore(0)
+    ahead: list[bool] = []
+    moved: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        moved.append(done)
+        # One call for what is stored by now, and one more, which begins without anybody asking for it.
+        while len(ahead) < len(moved) + 1 and len(ahead) * 512 < total:
+            ahead.append(embedder.calls.acquire(timeout=60))
+
+    report = index.ingest([source], progress)
+    assert moved == [512, 1024, 1536, 2004]
+    assert ahead == [True] * 4
+    assert (report.documents, report.passages) == (4, 2_004)
+    told = "boiler.md: only the first 2,000 of its 2,100 passages are indexed; split it into several files"
+    assert report.warnings == index.ingest([source]).warnings == (told,)
+    assert len(index.sections("boiler.md")) == 2_000
+    assert len(embedder.texts) == len(set(embedder.texts))
+
+
 def test_an_edited_page_keeps_the_keys_of_its_other_sections(index: KnowledgeIndex, source: Path) -> None:
     index.ingest([source])
     before = keys(index, "dns.md")
@@ -142,6 +194,29 @@ def test_a_touched_file_with_the_same_content_is_no_change(index: KnowledgeIndex
     assert (report.changed, report.removed) == (0, 0)
     assert index.status() == before
     assert index.sections("ups.md")[0].changed_at == dated
+
+
+def test_a_touched_file_is_read_once_and_not_at_every_ingest(
+    index: KnowledgeIndex, source: Path, embedder: CountingEmbedder
+) -> None:
+    """Nor does that disturb a reader that has the index open."""
+    index.ingest([source])
+    reader = KnowledgeIndex(index.directory, embedder)
+    assert reader.nearest("battery")[0].document == "ups.md"
+    page, touched = source / "ups.md", 2_000_000_000
+    os.utime(page, (touched, touched))
+    before = set(index.directory.iterdir())
+    index.ingest([source])
+    assert set(index.directory.iterdir()) == before
+    # A change that only reading could find out: this size and time are known by now.
+    page.write_text(PAGES["ups.md"].replace("battery", "BATTERY"))
+    os.utime(page, (touched, touched))
+    assert index.ingest([source]).changed == 0
+    os.utime(page, (touched + 1, touched + 1))
+    assert reader.nearest("mains power has failed")[0].document == "ups.md"
+    assert index.ingest([source]).changed == 1
+    assert "BATTERY" in reader.sections("ups.md")[0].text
+    reader.close()
 
 
 def test_what_is_skipped_or_warned_about_is_said_again_when_nothing_changed(
@@ -204,6 +279,18 @@ def test_an_ingest_of_nothing_keeps_the_old_index(index: KnowledgeIndex, source:
         index.ingest([source, tmp_path / "gone"])
     assert index.nearest("battery")[0].document == "ups.md"
     assert index.ingest([source, tmp_path / "empty"]).documents == 3
+
+
+def test_why_nothing_was_readable_is_told(index: KnowledgeIndex, tmp_path: Path) -> None:
+    for number in range(5):
+        write(tmp_path / "docs", f"page{number}.md", b"\x00\x01" if number else b"")
+    reasons = (
+        r"\(5 skipped: page0.md: empty; page1.md: binary, not text; page2.md: binary, not text; and 2 more\); the index"
+    )
+    with pytest.raises(InvalidInput, match=reasons):
+        index.ingest([tmp_path / "docs"])
+    with pytest.raises(InvalidInput, match=r"\(1 skipped: page1.md: binary, not text\)"):
+        index.ingest([tmp_path / "docs" / "page1.md"])
 
 
 def test_many_ingests_leave_two_generations(index: KnowledgeIndex, source: Path) -> None:
@@ -359,7 +446,11 @@ def ingest_elsewhere(index: KnowledgeIndex, source: Path, moment: str) -> Iterat
     """A process that ingests, and at that moment says "holding" and waits for the file "released" beside the index."""
     arguments = [str(index.directory), str(index._embedder.models), str(source), moment]
     process = subprocess.Popen(
-        [sys.executable, "-c", HELD_INGEST, *arguments], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, "-c", HELD_INGEST, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
     )
     try:
         assert process.stdout is not None
@@ -410,6 +501,9 @@ def test_of_two_ingests_the_second_waits_or_says_so(
     with ingest_elsewhere(index, source, "written") as first:
         assert said(first) == "holding"
         with ingest_elsewhere(index, source, "never") as second:
+            assert second.stderr is not None
+            waiting = f"index {index.directory}: another ingest is running; waiting for it, at most 300 s\n"
+            assert second.stderr.readline() == waiting
             with pytest.raises(KnowledgeError, match=r"another ingest has been running for 0.1 s; wait for it to end"):
                 KnowledgeIndex(index.directory, embedder, lock_timeout_s=0.1).ingest([source])
             assert not (index.directory / "current.json").exists()

@@ -17,12 +17,15 @@ THIS_ROLE = "this role"
 """The role whose repository this is, until its meta data gives its name."""
 _DIRECTORIES: dict[str, Directory] = {name: name for name in get_args(Directory)}
 _ONLY_IN_ROLES = frozenset({"defaults", "handlers", "meta"})
-_INVENTORIES = frozenset({"inventory", "inventories"})
+INVENTORIES = frozenset({"inventory", "inventories"})
+"""Directories whose files without a suffix are inventories."""
+INVENTORY_NAMES = frozenset({"hosts", "inventory", "production", "staging"})
+"""What an inventory without a suffix is usually called."""
 # Directories beside which tasks, templates and variables may lie that belong to no role.
 _NO_ROLES = frozenset(
     {
         *("ansible", "app", "config", "docs", "etc", "examples", "group_vars", "host_vars", "includes", "playbook"),
-        *("playbooks", "plays", "shared", "site", "src", "test", "tests", "web", *_INVENTORIES),
+        *("playbooks", "plays", "shared", "site", "src", "test", "tests", "web", *INVENTORIES),
     }
 )
 _WITHIN_ROLES = frozenset({"docs", "examples", "files", "library", "playbooks", "plugins", "test", "tests"})
@@ -93,11 +96,11 @@ def subject_of(path: PurePosixPath) -> Subject | None:
 
 
 def may_be_ini_inventory(path: PurePosixPath) -> bool:
-    return path.suffix == ".ini" or (path.suffix == "" and (path.name in {"hosts", "inventory"} or in_inventory(path)))
+    return path.suffix == ".ini" or (path.suffix == "" and (path.name in INVENTORY_NAMES or in_inventory(path)))
 
 
 def in_inventory(path: PurePosixPath) -> bool:
-    return not _INVENTORIES.isdisjoint(path.parts[:-1])
+    return not INVENTORIES.isdisjoint(path.parts[:-1])
 
 
 def _place(path: PurePosixPath, at: int, role: str) -> Place:

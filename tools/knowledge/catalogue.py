@@ -120,7 +120,7 @@ class Catalogue:
         with _damage_reported():
             verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            raise DamagedIndex(str(verdict)[:200])
+            raise DamagedIndex(" ".join(str(verdict).split())[:200])
 
     def put(self, document: Document, chunks: Sequence[Chunk], stamp: Stamp, changed_at: datetime) -> None:
         """Add a document that is not there. Nothing is kept until `commit`."""

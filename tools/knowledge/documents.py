@@ -17,7 +17,7 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from tools.knowledge.ansible import read_ansible, without_vault
-from tools.knowledge.ansible_place import Part
+from tools.knowledge.ansible_place import INVENTORIES, TEMPLATES, YAML, Part, in_inventory, subject_of
 from tools.knowledge.ansible_yaml import check_nesting
 from tools.knowledge.markdown import markdown_sections
 from tools.knowledge.sections import Section
@@ -26,10 +26,6 @@ Kind = Literal["runbook", "playbook", "incident"]
 MARKDOWN = frozenset({".md", ".markdown"})
 TELLING = ("description", "summary", "symptoms", "tags", "keywords", "aliases", "services", "hosts")
 """Fields of front matter that say what a page is about, beside its title and alerts."""
-YAML = frozenset({".yaml", ".yml"})
-TEMPLATES = frozenset({".j2"})
-INVENTORIES = frozenset({"inventory", "inventories"})
-"""Directories whose files without a suffix are Ansible inventories, and how such a file is called itself."""
 
 _ROLE = re.compile(r"(?:.*/)?roles/[^/]+(?=/)")
 
@@ -61,14 +57,15 @@ class Document:
 
 
 def is_document(name: str) -> bool:
-    """Whether a file of this relative name may hold a document."""
+    """Whether a file of this relative name may hold a document. Without a suffix, inventories and variables of Ansible's do."""
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
     if suffix in MARKDOWN | YAML | TEMPLATES:
         return True
-    return suffix in {"", ".ini"} and (
-        path.stem in INVENTORIES | {"hosts"} or not INVENTORIES.isdisjoint(path.parts[:-1])
-    )
+    if name.endswith("~"):  # what an editor keeps of an older version
+        return False
+    is_inventory = suffix in {"", ".ini"} and (path.stem in INVENTORIES | {"hosts"} or in_inventory(path))
+    return is_inventory or subject_of(path) is not None
 
 
 def parse(name: str, text: str, redact: Callable[[str], str]) -> Document:

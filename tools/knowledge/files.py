@@ -16,6 +16,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from core.errors import InvalidInput
+from tools.knowledge.ansible_place import INVENTORIES, INVENTORY_NAMES
 from tools.knowledge.documents import is_document
 
 MAX_BYTES = 5_000_000
@@ -41,23 +42,26 @@ class File:
 
 
 def find_files(sources: Sequence[Path], skipped: list[str]) -> list[File]:
-    """The files below each source, in path order. Raises InvalidInput when a source is no directory.
+    """The files below each source, in path order; a source may also be a single file. Raises InvalidInput for one that is not there.
 
     Where two sources hold the same relative path, the first one counts, since an answer cites by that path.
     """
     found: dict[str, File] = {}
     for source in sources:
-        if not source.is_dir():
-            raise InvalidInput(f"source: {source} is no directory; give one that holds your runbooks")
+        if not source.exists():
+            raise InvalidInput(f"source: {source} is no directory and no file; give one that holds your runbooks")
         root = source.resolve()
-        for path, name in _walk(root, skipped):
+        files = _walk(root, skipped) if root.is_dir() else _alone(root, skipped)
+        root = root if root.is_dir() else root.parent
+        for path, name in files:
             try:
                 status = path.stat()
             except OSError as error:
                 skipped.append(f"{name}: cannot be read ({error.strerror})")
                 continue
             if name in found:
-                skipped.append(f"{name}: {source} holds a second document of this name; the first one counts")
+                if found[name].path != path:  # not the same file by way of two sources
+                    skipped.append(f"{name}: {source} holds a second document of this name; the first one counts")
             elif not stat.S_ISREG(status.st_mode):
                 skipped.append(f"{name}: not a regular file")
             elif status.st_size > MAX_BYTES:
@@ -105,6 +109,14 @@ def _decode(content: bytes) -> str | None:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _alone(path: Path, skipped: list[str]) -> Iterator[tuple[Path, str]]:
+    """A file that is a source itself, of whatever type."""
+    if _UNFIT_FOR_A_NAME.search(path.name):
+        skipped.append(f"{_UNFIT_FOR_A_NAME.sub('�', path.name)}: its name is not one line of UTF-8 text")
+    else:
+        yield path, path.name
+
+
 def _walk(root: Path, skipped: list[str]) -> Iterator[tuple[Path, str]]:
     """Files of known types with their names below `root`: real ones first, then what links add."""
     seen: set[Path] = set()
@@ -129,7 +141,7 @@ def _walk(root: Path, skipped: list[str]) -> Iterator[tuple[Path, str]]:
         for entry in entries:
             below = f"{name}/{entry.name}" if name else entry.name
             link = entry.is_symlink()
-            if not (link or _wanted(below, directory=entry.is_dir(follow_symlinks=False))):
+            if not (link or _wanted(Path(entry.path), below, directory=entry.is_dir(follow_symlinks=False))):
                 continue
             if _UNFIT_FOR_A_NAME.search(entry.name):
                 skipped.append(f"{_UNFIT_FOR_A_NAME.sub('�', below)}: its name is not one line of UTF-8 text")
@@ -142,10 +154,10 @@ def _resolve_link(path: Path, name: str, root: Path, seen: set[Path], skipped: l
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # pathlib reports a loop as RuntimeError before Python 3.13
-        if _wanted(name, directory=False):
+        if _wanted(path, name, directory=False):
             skipped.append(f"{name}: a symbolic link that leads nowhere or to itself")
         return
-    if not _wanted(name, directory=target.is_dir()):
+    if not _wanted(path, name, directory=target.is_dir()):
         return
     if not target.is_relative_to(root):
         skipped.append(f"{name}: a symbolic link out of its source")
@@ -155,8 +167,14 @@ def _resolve_link(path: Path, name: str, root: Path, seen: set[Path], skipped: l
         yield target, name
 
 
-def _wanted(name: str, *, directory: bool) -> bool:
-    last = name.rpartition("/")[2]
-    if last.startswith("."):
+def _wanted(path: Path, name: str, *, directory: bool) -> bool:
+    if path.name.startswith("."):
         return False
-    return last not in PASSED_OVER if directory else is_document(name)
+    if directory:
+        return path.name not in PASSED_OVER
+    return is_document(name) or (path.name in INVENTORY_NAMES and _holds_inventories(path.parent))
+
+
+def _holds_inventories(directory: Path) -> bool:
+    """Whether files of its own are Ansible inventories; the source itself may be such a directory."""
+    return directory.name in INVENTORIES or (directory / "ansible.cfg").is_file()

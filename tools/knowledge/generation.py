@@ -9,22 +9,24 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from core.vocabulary import Frozen
-from tools.knowledge.catalogue import Catalogue
+from tools.knowledge.catalogue import Catalogue, Stamp
 from tools.knowledge.damage import DamagedIndex
 from tools.knowledge.embedding import MODEL_NAME
 
 if TYPE_CHECKING:
     from tools.knowledge.vectors import Vectors
 
-FORMAT = 6
+FORMAT = 7
 """Raise it when documents are read, cut or stored in another way: an older index is then built anew."""
 MANIFEST = "current.json"
+WORDS = "words.db"
 
 
 class Manifest(Frozen):
@@ -72,7 +74,7 @@ class Generation:
         if not directory.is_dir():
             raise DamagedIndex(f"{directory.name} is gone")
         self.directory = directory
-        self.words = Catalogue(directory / "words.db", create=create, change=change)
+        self.words = Catalogue(directory / WORDS, create=create, change=change)
         self.vectors: Vectors = Vectors(directory / "vectors", models, create=create)
 
     def check(self, documents: int, passages: int) -> None:
@@ -109,6 +111,29 @@ def copy_generation(old: Path, new: Path) -> None:
         shutil.copytree(old, new)
     except (OSError, shutil.Error) as error:
         raise DamagedIndex(f"{old.name} cannot be copied") from error
+
+
+def restamp(index: Path, name: str, touched: Iterable[tuple[str, Stamp]]) -> None:
+    """Note in a finished generation that files were written again with the same content.
+
+    Readers have opened its words as a file that never changes, and it does not: a changed copy takes its name in one step, and
+    whoever has the old one open goes on with that. Raises DamagedIndex or OSError, with everything as it was.
+    """
+    # What a kill leaves of it is cleared away like an unfinished generation.
+    beside = index / new_name()
+    beside.mkdir()
+    try:
+        shutil.copyfile(index / name / WORDS, beside / WORDS)
+        words = Catalogue(beside / WORDS, change=True)
+        try:
+            for path, stamp in touched:
+                words.touch(path, stamp)
+            words.commit()
+        finally:
+            words.close()
+        (beside / WORDS).replace(index / name / WORDS)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def clear_generations(index: Path, keep: set[str]) -> None:

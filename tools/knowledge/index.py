@@ -11,13 +11,13 @@ is built anew from its sources by whoever notices; only when current.json cannot
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from core.errors import InvalidInput, KnowledgeError
 from core.redact import redact
@@ -35,7 +35,7 @@ from tools.knowledge.update import IngestReport, bring_up_to_date
 T = TypeVar("T")
 
 MAX_RESULTS = 50
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class KnowledgeIndex:
@@ -64,12 +64,12 @@ class KnowledgeIndex:
     def ingest(self, sources: Sequence[Path], progress: Progress | None = None) -> IngestReport:
         """Bring the index to what `sources` hold now; what did not change is not touched.
 
-        Waits while another ingest runs. Raises InvalidInput for a source that is no directory or when there is nothing to read
+        Waits while another ingest runs, and says so. Raises InvalidInput for a source that is not there or when there is nothing to read
         (the old index stays), KnowledgeError when the index cannot be written or the other ingest takes too long.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.directory / "ingest.lock", timeout=self._lock_timeout_s):
+            with self._alone():
                 return bring_up_to_date(self.directory, sources, self._embedder, self._redact, progress)
         except Timeout:
             raise KnowledgeError(
@@ -105,6 +105,10 @@ class KnowledgeIndex:
         stored = self._repaired(lambda generation: generation.words.sections(document))
         return [_passage(place, one, 1.0) for place, one in enumerate(stored, start=1)]
 
+    def documents(self) -> list[str]:
+        """The paths of all documents."""
+        return self._repaired(lambda generation: list(generation.words.stamps()))
+
     def status(self) -> Manifest:
         """What the index holds, from current.json alone. Raises KnowledgeError when there is none, or it is damaged."""
         manifest = self._manifest()
@@ -119,6 +123,19 @@ class KnowledgeIndex:
                 if generation is not None:
                     generation.close()
             self._opened = self._retired = None
+
+    def _alone(self) -> AcquireReturnProxy:
+        """The lock of the only ingest; raises Timeout when another one does not end in time."""
+        lock = FileLock(self.directory / "ingest.lock")
+        try:
+            return lock.acquire(blocking=False)
+        except Timeout:
+            log.warning(
+                "index %s: another ingest is running; waiting for it, at most %g s",
+                self.directory,
+                self._lock_timeout_s,
+            )
+        return lock.acquire(timeout=self._lock_timeout_s)
 
     def _manifest(self) -> Manifest:
         try:
@@ -159,9 +176,8 @@ class KnowledgeIndex:
             if self._manifest() != seen:  # another thread has done it, and may be searching by now
                 return
             sources = [Path(source) for source in seen.sources]
-            if not all(source.is_dir() for source in sources):
+            if not all(source.exists() for source in sources):
                 raise self._damaged(damage) from damage
-            log.warning("index damaged, building it anew", index=str(self.directory), damage=str(damage))
             self.close()
             self.ingest(sources)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.knowledge.batches import Cut, batches, cut_document, embedded
 from tools.knowledge.catalogue import Stamp, vector_of
 from tools.knowledge.changed import last_changed
-from tools.knowledge.chunks import Chunk, split_document
 from tools.knowledge.documents import Document, Unreadable, parse
 from tools.knowledge.embedding import Embedder
 from tools.knowledge.files import File, find_files, read_file
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tools.knowledge.generation import Generation
-
-EMBED_AT_ONCE = 512
 
 Progress = Callable[[int, int], None]
 """Called with (passages done, passages in all)."""
@@ -46,20 +45,10 @@ class Changes:
         return bool(self.written or self.gone)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A document with its passages, ready to be put."""
-
-    document: Document
-    chunks: list[Chunk]
-    stamp: Stamp
-    changed_at: datetime
-
-
 def find_changes(sources: Sequence[Path], known: Mapping[str, Stamp], redact: Callable[[str], str]) -> Changes:
     """Compare the sources with what is known. A file is read when its source, size or mtime differ, and parsed when its content does.
 
-    Raises InvalidInput for a source that is no directory.
+    Raises InvalidInput for a source that is not there.
     """
     changes = Changes()
     fresh: list[tuple[File, Document, Stamp]] = []
@@ -96,41 +85,33 @@ def apply_changes(generation: Generation, changes: Changes, embedder: Embedder, 
     passages, documents = generation.words.vectors("passage"), generation.words.vectors("document")
     for path in (*changes.gone, *(document.path for document, _, _ in changes.written)):
         generation.words.remove(path)
-    cut = [Cut(document, split_document(document), stamp, at) for document, stamp, at in changes.written]
+    cut = [cut_document(document, stamp, at) for document, stamp, at in changes.written]
     total = sum(len(one.chunks) for one in cut)
     done = 0
-    for batch in _batches(cut):
-        chunks = [chunk for one in batch for chunk in one.chunks]
-        texts = {chunk.vector: chunk.embedding_text for chunk in chunks}  # equal texts are embedded once
-        named = dict(zip(texts, embedder.embed(list(texts.values())), strict=True))
-        generation.vectors.add_passages({name: named[name] for name in named.keys() - passages})
-        passages |= named.keys()
-        means: dict[str, NDArray[np.float32]] = {}
-        for one in batch:
-            generation.words.put(one.document, one.chunks, one.stamp, one.changed_at)
-            means[vector_of(one.chunks)] = _direction([named[chunk.vector] for chunk in one.chunks])
-        generation.vectors.add_documents({name: means[name] for name in means.keys() - documents})
-        documents |= means.keys()
-        done += len(chunks)
-        if progress is not None:
-            progress(done, total)
+    with closing(embedded(batches(cut, passages), embedder)) as ready:
+        for batch, vectors in ready:
+            generation.vectors.add_passages(vectors)
+            means = _means(generation, batch.complete, vectors, documents)
+            generation.vectors.add_documents(means)
+            documents |= means.keys()
+            for one in batch.complete:
+                generation.words.put(one.document, one.chunks, one.stamp, one.changed_at)
+            done += batch.passages
+            if progress is not None:
+                progress(done, total)
     unused = passages - generation.words.vectors("passage"), documents - generation.words.vectors("document")
     generation.vectors.remove(*map(list, unused))
     generation.words.commit()
 
 
-def _batches(cut: Sequence[Cut]) -> Iterator[list[Cut]]:
-    """Whole documents, together about EMBED_AT_ONCE passages."""
-    batch: list[Cut] = []
-    size = 0
-    for one in cut:
-        batch.append(one)
-        size += len(one.chunks)
-        if size >= EMBED_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _means(
+    generation: Generation, complete: Sequence[Cut], vectors: Mapping[str, NDArray[np.float32]], stored: set[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Of the documents that have none `stored`, from `vectors` and, where a passage was embedded before, from what is in the index."""
+    lacking = {name: one for one in complete if (name := vector_of(one.chunks)) not in stored}
+    names = {chunk.vector for one in lacking.values() for chunk in one.chunks}
+    known = {**generation.vectors.passages(sorted(names - vectors.keys())), **vectors}
+    return {name: _direction([known[chunk.vector] for chunk in one.chunks]) for name, one in lacking.items()}
 
 
 def _direction(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

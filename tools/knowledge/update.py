@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import structlog
 
 from core.errors import InvalidInput, KnowledgeError
 from core.vocabulary import Frozen
@@ -21,11 +20,14 @@ from tools.knowledge.generation import (
     new_name,
     open_checked,
     read_manifest,
+    restamp,
     write_manifest,
 )
 from tools.knowledge.ingest import Changes, Progress, apply_changes, find_changes
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
+REASONS = 3
+"""Of files that were skipped, told when nothing else is left to tell."""
 
 
 class IngestReport(Frozen):
@@ -53,7 +55,7 @@ def bring_up_to_date(
 ) -> IngestReport:
     """Write the generation that holds what the sources hold now, unless the present one does.
 
-    Raises InvalidInput for a source that is no directory or when there is nothing to read, KnowledgeError when it cannot be written.
+    Raises InvalidInput for a source that is not there or when there is nothing to read, KnowledgeError when it cannot be written.
     """
     started = time.perf_counter()
     previous = _sound_generation(index, embedder)
@@ -67,15 +69,17 @@ def bring_up_to_date(
     if not changes.written and len(known) == len(changes.gone):
         raise InvalidInput(
             f"source: no readable Markdown, YAML or Ansible in {', '.join(map(str, sources)) or 'no directory at all'} "
-            f"({len(changes.skipped)} skipped); the index stays as it was"
+            f"({_told(changes.skipped)}); the index stays as it was"
         )
     names = tuple(str(source.resolve()) for source in sources)
     manifest = previous[0] if previous else None
-    if manifest is None or changes.some or manifest.sources != names:
-        try:
+    try:
+        if manifest is None or changes.some or manifest.sources != names:
             manifest, warnings = _write(index, manifest, changes, names, embedder, progress)
-        except DamagedIndex as error:
-            raise KnowledgeError(f"index {index}: cannot be written ({error}); check the disk") from error
+        elif changes.touched:
+            restamp(index, manifest.name, changes.touched)
+    except DamagedIndex as error:
+        raise KnowledgeError(f"index {index}: cannot be written ({error}); check the disk") from error
     return IngestReport(
         documents=manifest.documents,
         passages=manifest.passages,
@@ -96,8 +100,14 @@ def _sound_generation(index: Path, embedder: Embedder) -> tuple[Manifest, Genera
             return None
         return manifest, open_checked(index, manifest, embedder.models)
     except DamagedIndex as damage:
-        log.warning("index damaged, building it anew", index=str(index), damage=str(damage))
+        log.warning("index %s: damaged (%s); building it anew", index, damage)
         return None
+
+
+def _told(skipped: Sequence[str]) -> str:
+    """How many files were skipped, and why the first of them."""
+    more = f"; and {len(skipped) - REASONS} more" if len(skipped) > REASONS else ""
+    return f"{len(skipped)} skipped" + (f": {'; '.join(skipped[:REASONS])}{more}" if skipped else "")
 
 
 def _write(  # noqa: PLR0917 - what makes a generation

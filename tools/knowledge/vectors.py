@@ -93,6 +93,20 @@ class Vectors:
                 with _damage_reported():
                     collection.delete(ids=list(ids[start : start + ADD_AT_ONCE]))
 
+    def passages(self, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of these names as they were added. Raises DamagedIndex when one is not there."""
+        import numpy as np
+
+        found: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(names), ADD_AT_ONCE):
+            with _damage_reported():
+                part = self._passages.get(ids=list(names[start : start + ADD_AT_ONCE]), include=["embeddings"])
+            if part["embeddings"] is not None:
+                found |= dict(zip(part["ids"], np.asarray(part["embeddings"], dtype=np.float32), strict=True))
+        if len(found) != len(names):
+            raise DamagedIndex(f"{len(found)} of {len(names)} vectors are there")
+        return found
+
     def nearest_passages(self, vector: NDArray[np.float32], count: int) -> dict[str, float]:
         """The cosine of the passages nearest to a vector of unit length, by their vector's name, best first."""
         return _nearest(self._passages, vector, count)
