@@ -5,16 +5,19 @@ Markdown in, Markdown out; code decides, no model. What a check needs is in `pip
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from core.vocabulary import Cause
 from pipeline.brief import Brief
 from pipeline.general_steps import load_general_steps
+from pipeline.verification.belonging import misplaced_alerts, severities_against_ground, states_against_ground
 from pipeline.verification.claims import LINK, Claim, cited, read_claims
 from pipeline.verification.commands import code_without_ground, commands_without_ground, links_without_ground
 from pipeline.verification.cutting import cut
 from pipeline.verification.facts import Facts, Problem, Verdict
-from pipeline.verification.ground import Ground, Library
+from pipeline.verification.ground import Ground
+from pipeline.verification.library import Library
 from pipeline.verification.moments import moments_without_ground
 from pipeline.verification.names import names_without_ground
 from pipeline.verification.numbers import numbers_without_ground
@@ -24,12 +27,16 @@ from pipeline.verification.reasons import (
     cause_without_ground,
     step_without_ground,
 )
+from pipeline.verification.topics import topics_without_ground
 from pipeline.verification.trends import trends_against_ground
 
 __all__ = ["Facts", "Problem", "Verdict", "facts_of", "verify"]
 
 MAX_ANSWER = 20_000
 """Characters; nobody reads more, and what follows is cut."""
+MAX_CLAIM = 2000
+MAX_NUMBERS = 80
+"""A sentence with more characters or numbers is none that people read, and is cut."""
 MOST_TOLD = 3
 """Reasons given for one sentence."""
 
@@ -58,10 +65,10 @@ def facts_of(brief: Brief) -> Facts:
 
 def verify(text: str, facts: Facts, *, cause: Cause | None = None) -> Verdict:
     """The answer with every sentence cut that its citations do not bear out. `cause` is the one that the evidence leads to."""
-    answer = text[:MAX_ANSWER]
+    answer = re.sub(r"\r\n?", "\n", text[:MAX_ANSWER])
     claims = read_claims(answer)
     if len(text) > MAX_ANSWER and claims:
-        claims, answer = claims[:-1], answer[: claims[-1].start]  # the last one may be half
+        claims, answer = claims[:-1], answer[: claims[-1].start].rstrip()  # the last one may be half
     library = Library(facts)
     known = frozenset(name.lower() for name in (*facts.names, *(alert.name for alert in facts.alerts)))
     paragraphs = _paragraphs(claims)
@@ -70,7 +77,7 @@ def verify(text: str, facts: Facts, *, cause: Cause | None = None) -> Verdict:
         found = list(_wrong(claim, paragraphs[claim.block], library, known, cause))
         if found:
             problems[number] = Problem(_told(claim), "; ".join(dict.fromkeys(found[:MOST_TOLD])))
-    return _verdict(answer, claims, problems, facts)
+    return _verdict(answer, claims, problems, facts, cause)
 
 
 def _paragraphs(claims: Sequence[Claim]) -> dict[int, tuple[str, ...]]:
@@ -90,59 +97,72 @@ def _wrong(
         has = ", ".join(library.numbers[:12]) or "none"
         yield f"there is no {', '.join(missing)} (there is {has})"
         return
-    asked = library.background
     linked = library.linked(link["url"] for link in LINK.finditer(claim.text)) if claim.kind != "code" else ()
     ground = library.ground((*claim.cites, *linked))
     if claim.kind == "heading" and not claim.cites:
         ground = library.everything
-    where = (
-        f"stands in {'none of ' if len(ground.items) > 1 else 'no part of '}{ground.listed}"
-        if ground.items
-        else "cites nothing"
-    )
+    count = len(ground.items)
+    where = f"stands in {'none of' if count > 1 else 'no part of'} {ground.listed}" if count else "cites nothing"
     if claim.kind == "code":
-        lines = code_without_ground(claim, ground if ground.items else asked)
+        lines = code_without_ground(claim, ground if count else library.background)
         yield from (f"the command “{line[:200]}” {where}" for line in lines)
         return
     reading = read(claim, library.facts.now, library.facts.zone)
-    yield from (
-        f"the link {link[:200]} is of no item" for link in links_without_ground(reading, library.everything, asked)
-    )
-    yield from _pieces(reading, ground, library, library.ground(paragraph), known, cause, where)
+    if len(reading.prose) > MAX_CLAIM or len(reading.quantities) > MAX_NUMBERS:
+        yield "it is too long to be checked"
+        return
+    for piece in _pieces(reading, ground, library, nearby=library.ground(paragraph), known=known, cause=cause):
+        yield f"{piece} {where}"
+    if claim.kind != "heading":
+        yield from _contradictions(reading, ground, library.background)
 
 
 def _pieces(
-    reading: Reading,
-    cited_ground: Ground,
-    library: Library,
-    nearby: Ground,
-    known: frozenset[str],
-    cause: Cause | None,
-    where: str,
+    reading: Reading, cites: Ground, library: Library, *, nearby: Ground, known: frozenset[str], cause: Cause | None
 ) -> Iterator[str]:
+    """What should stand in the cited items and does not."""
     asked, facts = library.background, library.facts
-    ground = cited_ground if cited_ground.items else asked
+    ground = cites if cites.items else asked
+    for link in links_without_ground(reading, library.everything, asked):
+        yield f"the link {link[:200]}, which is of no item,"
     for command in commands_without_ground(reading, ground):
-        yield f"the command “{command[:200]}” {where}"
-    for number in numbers_without_ground(reading, ground, asked, facts, cause):
-        yield f"“{number}” {where}"
-    for moment in moments_without_ground(reading, ground, asked, facts):
-        yield f"“{moment}” {where}"
-    for name in names_without_ground(reading, ground, nearby, asked, known):
-        yield f"“{name}” {where}"
-    if reading.claim.kind == "heading":
-        return
-    for word in trends_against_ground(reading, cited_ground):
-        yield f"“{word}” is not what {cited_ground.listed} shows"
-    yield from cause_without_ground(reading, reading.claim.cites, cause)
-    yield from step_without_ground(reading, cited_ground, asked)
+        yield f"the command “{command[:200]}”"
+    found = (
+        *numbers_without_ground(reading, ground, asked, facts, cause),
+        *moments_without_ground(reading, ground, asked, facts),
+        *names_without_ground(reading, ground, nearby, asked, known=known, free=_of_step(reading, cause)),
+        *misplaced_alerts(reading, cites),
+    )
+    yield from (f"“{piece}”" for piece in found)
+
+
+def _of_step(reading: Reading, cause: Cause | None) -> frozenset[str]:
+    """What a step may be about although its page does not name it: what the cause is about."""
+    from_a_page = reading.claim.cites and all(number.startswith("K") for number in reading.claim.cites)
+    return frozenset({cause.entity.lower()} if from_a_page and cause and cause.entity else ())
+
+
+def _contradictions(reading: Reading, cites: Ground, asked: Ground) -> Iterator[str]:
+    """What the cited items say otherwise, or leave open."""
+    for word in (
+        *trends_against_ground(reading, cites),
+        *states_against_ground(reading, cites),
+        *severities_against_ground(reading, cites),
+    ):
+        yield f"“{word}” is not what {cites.listed} shows"
+    for topic in topics_without_ground(reading, cites):
+        yield f"{cites.listed} {'are' if len(cites.items) > 1 else 'is'} not about {topic}"
+    yield from cause_without_ground(reading, cites)
+    yield from step_without_ground(reading, cites, asked)
 
 
 def _told(claim: Claim) -> str:
     return " ".join(claim.text.split())[:400]
 
 
-def _verdict(answer: str, claims: Sequence[Claim], problems: dict[int, Problem], facts: Facts) -> Verdict:
+def _verdict(
+    answer: str, claims: Sequence[Claim], problems: dict[int, Problem], facts: Facts, cause: Cause | None
+) -> Verdict:
     """The core is the sentences that say why, and those that cite an observation."""
     left = cut(answer, claims, problems.keys())
     told = [number for number, claim in enumerate(claims) if claim.kind != "heading"]
@@ -155,5 +175,6 @@ def _verdict(answer: str, claims: Sequence[Claim], problems: dict[int, Problem],
         or (bool(causes) and not set(causes) & set(stand))
         or (bool(observed) and not set(observed) & set(stand))
         or (bool(facts.evidence) and not cited(left))
+        or bool(cause and cause.entity and cause.entity in answer and cause.entity not in left)
     )
     return Verdict(left, tuple(problems.values()), core_lost, kept)

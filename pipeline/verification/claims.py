@@ -36,7 +36,7 @@ _NEW_LINE = re.compile(r"\n(?=[ \t]*\*\*)|(?<=[.!?:\])*])\n(?=[ \t]*[A-Z\d])")
 
 @dataclass(frozen=True)
 class Claim:
-    """`text` is `answer[start:end]`. `cites` are item ids, its own or inherited; `follow` is how many bullets it introduces.
+    """`text` is `answer[start:end]`, `depth` how many lists it is in. `cites` are item ids, its own or inherited; `follow` is how many bullets it introduces.
 
     `block` numbers the paragraph, bullet, row or code block it stands in, `parent` the item or introduction above it (-1: none).
     """
@@ -47,6 +47,7 @@ class Claim:
     text: str
     block: int
     parent: int = -1
+    depth: int = 0
     cites: tuple[str, ...] = ()
     follow: int = 0
     language: str = ""
@@ -58,6 +59,7 @@ class _Block:
     start: int
     end: int
     parent: int
+    depth: int = 0
     language: str = ""
     children: list[int] = field(default_factory=list)
 
@@ -73,7 +75,16 @@ def read_claims(answer: str) -> list[Claim]:
             text = answer[start:end]
             cites = (cited(text) if block.kind != "code" else ()) or own[number] or inherited
             claim = Claim(
-                block.kind, start, end, text, number, block.parent, cites, len(block.children), block.language
+                block.kind,
+                start,
+                end,
+                text,
+                number,
+                block.parent,
+                block.depth,
+                cites,
+                len(block.children),
+                block.language,
             )
             claims.append(claim)
     return [replace(claim, follow=0) if claim.kind == "code" else claim for claim in claims]
@@ -109,43 +120,67 @@ def _inherited(number: int, blocks: list[_Block], own: list[tuple[str, ...]]) ->
 
 
 def _blocks(answer: str) -> list[_Block]:
-    """Texts, rows and code in order. `level[-1]` is the text that the present bullet (or the document, so far) has last shown."""
     starts = [0]
     for line in answer.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
     blocks: list[_Block] = []
-    level, openers = [-1], [-1]
-    in_heading = in_table = in_head = False
+    nesting = _Nesting()
     for token in _MARKDOWN.parse(answer):
-        match token.type:
-            case "bullet_list_open" | "ordered_list_open":
-                openers.append(level[-1])
-                level.append(-1)
-            case "bullet_list_close" | "ordered_list_close":
-                openers.pop()
-                level.pop()
-            case "list_item_open" | "hr":
-                level[-1] = -1
-            case "heading_open" | "heading_close":
-                level[-1] = -1
-                in_heading = token.type == "heading_open"
-            case "table_open" | "table_close":
-                in_table = token.type == "table_open"
-            case "thead_open" | "thead_close":
-                in_head = token.type == "thead_open"
-        kind = _kind_of(token, heading=in_heading or in_head, table=in_table)
+        nesting.follow(token)
+        kind = _kind_of(token, heading=nesting.heading, table=nesting.table)
         if kind is None or token.map is None:
             continue
-        in_item = len(level) > 1
-        parent = level[-1] if in_item or kind in ("code", "row") else -1
-        block = _Block(kind, *_span(answer, starts, token, in_table), openers[-1] if in_item and parent < 0 else parent)
+        block = _Block(kind, *_span(answer, starts, token, nesting.table), nesting.parent(kind), nesting.depth)
         block.language = token.info.strip().lower() if kind == "code" else ""
         if block.parent >= 0:
             blocks[block.parent].children.append(len(blocks))
+        if kind == "sentence":
+            nesting.shown(len(blocks))
         blocks.append(block)
-        if kind == "sentence" and (level[-1] < 0 or not in_item):
-            level[-1] = len(blocks) - 1
     return blocks
+
+
+@dataclass
+class _Nesting:
+    """Where in lists, tables and headings the parser is.
+
+    `level[-1]` is the text of the present bullet, or on the page itself the last text; `openers[-1]` is the text that introduces
+    the present list. -1 stands for none.
+    """
+
+    level: list[int] = field(default_factory=lambda: [-1])
+    openers: list[int] = field(default_factory=lambda: [-1])
+    heading: bool = False
+    table: bool = False
+
+    def follow(self, token: Token) -> None:
+        match token.type:
+            case "bullet_list_open" | "ordered_list_open":
+                self.openers.append(self.level[-1])
+                self.level.append(-1)
+            case "bullet_list_close" | "ordered_list_close":
+                self.openers.pop()
+                self.level.pop()
+            case "list_item_open" | "hr" | "heading_open" | "heading_close":
+                self.level[-1] = -1
+                self.heading = token.type == "heading_open"
+            case "table_open" | "table_close":
+                self.table = token.type == "table_open"
+            case "thead_open" | "thead_close":
+                self.heading = token.type == "thead_open"
+
+    @property
+    def depth(self) -> int:
+        return len(self.level) - 1
+
+    def parent(self, kind: Kind) -> int:
+        in_item = len(self.level) > 1
+        above = self.level[-1] if in_item or kind in ("code", "row") else -1
+        return self.openers[-1] if in_item and above < 0 else above
+
+    def shown(self, block: int) -> None:
+        if self.level[-1] < 0 or len(self.level) == 1:
+            self.level[-1] = block
 
 
 def _kind_of(token: Token, *, heading: bool, table: bool) -> Kind | None:
@@ -180,10 +215,15 @@ def _sentences(answer: str, block: _Block) -> Iterator[tuple[int, int]]:
         inside[atom.start() : atom.end() - 1] = b"\1" * (atom.end() - atom.start() - 1)
     cuts = [0]
     for end in _END.finditer(text):
-        closed = not inside[end.start()] or (
-            end.start() > 0 and text[end.end() - 1] in '"”*)' and not inside[end.end() - 1]
+        # What ends inside a bracket, quote or emphasis ends the sentence only when that closes here and a new one begins.
+        closes = (
+            text[end.end() - 1] in '"”*)]'
+            and not inside[end.end() - 1]
+            and not text[end.end() :].lstrip()[:1].islower()
         )
-        if closed and not _BEFORE_END.search(text[max(cuts[-1], end.start() - 12) : end.start()]):
+        if (not inside[end.start()] or closes) and not _BEFORE_END.search(
+            text[max(cuts[-1], end.start() - 12) : end.start()]
+        ):
             cuts.append(end.end())
     cuts += [line.start() for line in _NEW_LINE.finditer(text) if not inside[line.start()]]
     for start, end_ in pairwise(sorted({*cuts, len(text)})):

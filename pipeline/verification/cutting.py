@@ -40,15 +40,13 @@ def _with_dependants(claims: Sequence[Claim], gone: set[int]) -> set[int]:
         members.setdefault(claim.block, []).append(number)
     for block, numbers in members.items():
         children.setdefault(claims[numbers[0]].parent, []).append(block)
-    for block, numbers in members.items():  # from the top: a block's parent stands before it
-        parent = claims[numbers[0]].parent
-        nested = parent >= 0 and claims[members[parent][0]].parent >= 0
-        depends = claims[numbers[0]].kind == "code" or nested
-        if parent in members and depends and gone.issuperset(members[parent]):
-            gone.update(numbers)
-        elif all(n in gone or _LABEL.fullmatch(CITATION.sub("", claims[n].text)) for n in numbers) and gone & {
-            *numbers
-        }:
+    for numbers in members.values():  # from the top: a block's parent stands before it
+        first = claims[numbers[0]]
+        above = members.get(first.parent, [])
+        lost_its_place = above and gone.issuperset(above) and (first.kind == "code" or claims[above[0]].depth > 0)
+        left = [claims[number].text for number in numbers if number not in gone]
+        only_a_label = len(left) < len(numbers) and all(_LABEL.fullmatch(CITATION.sub("", text)) for text in left)
+        if lost_its_place or only_a_label:
             gone.update(numbers)
     for block in reversed(members):
         below = children.get(block, [])
@@ -70,7 +68,7 @@ def _tidied(text: str, answer: str) -> str:
         elif not fence and line.strip() and line not in original:
             if _MARKER.fullmatch(line):
                 continue
-            line = line.rstrip()  # noqa: PLW2901  the gap that a sentence left at the end of a line
+            line = re.sub(r"(?<=\S) {2,}(?=\S)", " ", line.rstrip())  # noqa: PLW2901  the gap that a sentence left
         lines.append(line)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(_without_hollow_headings(_without_hollow_tables(lines)))).strip()
 
@@ -79,9 +77,11 @@ def _without_hollow_tables(lines: list[str]) -> list[str]:
     kept: list[str] = []
     for number, line in enumerate(lines):
         after = lines[number + 1] if number + 1 < len(lines) else ""
-        if "|" in line and _RULE_OF_TABLE.match(line) and "|" not in after and kept and "|" in kept[-1]:
+        rule = "|" in line and _RULE_OF_TABLE.match(line)
+        headed = bool(kept) and "|" in kept[-1]
+        if rule and headed and "|" not in after:
             kept.pop()
-        else:
+        elif headed or not rule:
             kept.append(line)
     return kept
 

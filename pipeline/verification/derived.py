@@ -6,28 +6,37 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from pipeline.verification.facts import Facts
-from pipeline.verification.ground import REFERENCES, Figure, Ground, Role
+from pipeline.verification.ground import MAX_EVENTS, REFERENCES, Figure, Ground, Role
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
 MAX_POOL = 40
 """Figures of one kind that are combined."""
-MAX_EVENTS = 16
-WIDEST = 0.06
-"""Operands that are rounded more coarsely than this share of the result prove nothing, and count by their middle."""
+NEAR = 60
+"""Characters on either side of a number in which the words that tell how it was derived stand."""
 Range = tuple[float, float]
 
-_BY = re.compile(
-    r"\b(?:ris\w+|rose|gr[eo]w\w*|fell|fall\w*|drop\w*|climb\w*|jump\w*|increas\w+|decreas\w+|gain\w*|lost|shr[aiu]nk\w*|up|down|more|less|fewer|"
-    r"higher|lower|above|below|over|under|beyond|larger|smaller|faster|slower|longer|shorter|warmer|hotter|cooler|differ\w*|gap|growth|surge\w*|"
-    r"swing|added|adds?|extra|exceed\w*|spik\w+|change[ds]?|ahead|behind|gained|slid\w*|sank|went|short of|away from|between|later|earlier|margin)\b"
+_CHANGE = (
+    r"increases?|ris(?:e|es|en|ing)|rose|grow(?:s|n|ing|th)?|grew|gain(?:s|ed)?|drop(?:s|ped|ping)?|f[ae]ll(?:s|en|ing)?|jump(?:s|ed)?|gap|differences?|"
+    r"decreased?|decreases|increased|loss|lost|surged?|swing|change[ds]?|climb(?:s|ed)?|margin|plus|minus|up|down|add(?:s|ed)?|shr[aiu]nk|cooled|warmed|"
+    r"fill(?:s|ed)|declined?|spike[ds]?|extra|additional|another|further|slid|sank|collapsed|plunged|plummeted|soared|ballooned|halved|reduced|cut"
 )
+_BY_BEFORE = re.compile(
+    rf"(?:\bby|\b(?:{_CHANGE})(?:\s(?:of|by|another))?)\s(?:(?:about|around|roughly|some|nearly|almost|more than|over|another|a further|well over|only|just)\s){{0,2}}[~≈]?$"
+)
+_BY_AFTER = re.compile(
+    rf"^[\s-]?(?:[\w/’']+\s){{0,3}}?(?:{_CHANGE}|more|less|fewer|higher|lower|above|below|over|under|beyond|larger|smaller|hotter|cooler|warmer|faster|slower|"
+    r"longer|shorter|busier|greater|than|against|compared|ahead|behind|short of|away|between|in excess|apart|off)\b"
+)
+_COUNTED_REST = re.compile(r"\band \d+ more\b")
 _LEFT = re.compile(
     r"\b(?:free|left|available|remain\w*|headroom|spare|short of|until full|unused|idle|rest|missing|other)\b"
 )
 _SHARE = re.compile(r"\b(?:of|share|portion|accounts?|fraction|part|makes? up|out of)\b")
-_TIMES = re.compile(r"\b(?:times|fold|factor|multiple|ratio)\b|[x×]|-fold")
+_TIMES = re.compile(
+    r"\s(?:as|what|the|that|those|its|their|more|less|higher|lower|larger|smaller|bigger|greater|faster|slower|busier|hotter|longer|over|compared|"
+    r"yesterday\S*|last|normal|usual|of|so)\b"
+)
 _SUM = re.compile(
     r"\b(?:together|total\w*|combined|sum|altogether|overall|jointly|both|all (?:of them|in all)|between them|in all|add up|largest|biggest|top|all)\b"
 )
@@ -40,21 +49,6 @@ _EXTREMES: tuple[tuple[re.Pattern[str], Role], ...] = (
     (re.compile(r"\b(?:max\w*|highest|peak\w*|top\w*)\b"), "maximum"),
     (re.compile(r"\b(?:mean|average\w*)\b"), "mean"),
 )
-_DURATION = re.compile(
-    r"\b(?:ago|for|after|before|later|earlier|since|within|last(?:ed|ing|s)?|took|takes|between|in|into|old|over|during|prior|preced\w+|follow\w+|"
-    r"duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|to)\b"
-)
-_WINDOW = re.compile(r"\b(?:window|last|past|over|within|looked|during|history|range|between|period|in|to)\b")
-_WORDS: tuple[tuple[str, float], ...] = (
-    (r"doubled|doubling|doubles|double(?!-)|twofold|two-fold|twice", 2.0), (r"tripled|tripling|triples?|threefold|three-fold|thrice", 3.0),
-    (r"quadrupled|quadrupl\w+|fourfold|four-fold", 4.0), (r"fivefold|five-fold", 5.0), (r"tenfold|ten-fold", 10.0),
-    (r"halved|halving|halves", 0.5),
-)  # fmt: skip
-_MULTIPLE = re.compile(
-    r"(?P<bound>more than |over |nearly |almost |about |roughly |at least |close to )?\b(?:"
-    + "|".join(f"(?P<w{place}>{words})" for place, (words, _) in enumerate(_WORDS))
-    + r")\b"
-)
 
 
 def derives(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> bool:
@@ -66,69 +60,84 @@ def derives(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequenc
 
 
 def _reads_like(quantity: Quantity, result: Range) -> bool:
+    """People and models compute with what is shown, code with what was measured: a little of the operands' rounding is left open."""
     low, high = sorted((abs(result[0]), abs(result[1])))
-    middle = (low + high) / 2
-    if high - low > WIDEST * max(middle, 1e-12):
-        low = high = middle
-    value, slack = abs(quantity.value), quantity.step / 2 + middle * 1e-9
+    middle, value = (low + high) / 2, abs(quantity.value)
+    slack = quantity.step / 2 + min((high - low) / 2, quantity.step / 4) + middle * 1e-9
     if quantity.bound == "about":
         slack = max(slack, 0.05 * value)
     elif quantity.bound == "over":
-        return value - slack <= high <= value * 1.15 + slack
+        return value - slack <= middle <= value * 1.15 + slack
     elif quantity.bound == "under":
-        return value * 0.85 - slack <= low <= value + slack
-    return low - slack <= value <= high + slack
+        return value * 0.85 - slack <= middle <= value + slack
+    return abs(value - middle) <= slack
 
 
 def _results(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[Range]:
-    text, dimension = reading.lower, quantity.dimension
+    text, dimension = _around(quantity, reading), quantity.dimension
     if dimension == "points":
-        yield from (_difference(a, b) for a, b in _pairs("ratio", reading, ground, shown))
-        return
-    if dimension in ("ratio", "times"):
+        yield from (_difference(a, b) for a, b in pairs("ratio", reading, ground, shown))
+    elif dimension in ("ratio", "times"):
         yield from _proportions(quantity, reading, ground, shown)
-    if dimension not in ("ratio", "times") and (_BY.search(text) or quantity.signed):
-        yield from (_difference(a, b) for a, b in _pairs(dimension, reading, ground, shown))
-    if dimension.endswith("/s") and dimension != "count/s":
-        yield from _rates(dimension, reading, ground, shown)
-    if _LEFT.search(text):
-        if dimension == "ratio":
-            yield from ((1 - f.quantity.high, 1 - f.quantity.low) for f in _pool("ratio", reading, ground))
-        elif dimension != "count":
-            yield from (_difference(a, b) for a, b in _pairs(dimension, reading, ground, shown, anything=True))
-    if dimension == "count" and not quantity.unit and _REST.search(text):
-        yield from (_difference(a, b) for a, b in _pairs(dimension, reading, ground, shown, anything=True))
-    if _SUM.search(text):
+    else:
+        yield from _differences(quantity, reading, ground, shown)
+        if dimension.endswith("/s") and dimension != "count/s":
+            yield from _rates(dimension, reading, ground, shown)
+    if dimension == "ratio" and _LEFT.search(reading.lower):
+        yield from ((1 - f.quantity.high, 1 - f.quantity.low) for f in _pool("ratio", reading, ground))
+    if _SUM.search(reading.lower):
         yield from _sums(dimension, reading, ground, shown)
     if _NORMAL.search(text):
         yield from _means(dimension, reading, ground)
 
 
+def _is_change(quantity: Quantity, reading: Reading) -> bool:
+    """Whether the words beside a number make it a change or a distance: "by 5 GiB", "5 GiB more", "+5 GiB"."""
+    before = re.split(r"[;:(,]\s", reading.lower[max(0, quantity.start - NEAR) : quantity.start])[-1]
+    after = _COUNTED_REST.sub(" ", re.split(r"[;:,)]", reading.lower[quantity.end : quantity.end + NEAR])[0])
+    return quantity.signed or bool(_BY_BEFORE.search(before) or _BY_AFTER.search(after))
+
+
+def _around(quantity: Quantity, reading: Reading) -> str:
+    """The words that a number stands among, as far as the next comma: what is said of another number says nothing of this one."""
+    before = re.split(r"[;:(,]\s", reading.lower[max(0, quantity.start - NEAR) : quantity.start])[-1]
+    after = re.split(r"[;:,)]", reading.lower[quantity.end : quantity.end + NEAR])[0]
+    return f"{before} # {_COUNTED_REST.sub(' ', after)}"
+
+
+def _differences(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[Range]:
+    """Of what the sentence sets side by side; of any two figures where it speaks of what is left, or of how many are left."""
+    text, dimension = _around(quantity, reading), quantity.dimension
+    rest = _REST if dimension == "count" and not quantity.unit else _LEFT
+    anything = bool(rest.search(text))
+    if anything or _is_change(quantity, reading):
+        yield from (_difference(a, b) for a, b in pairs(dimension, reading, ground, shown, anything=anything))
+
+
 def _proportions(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[Range]:
-    text = reading.lower
     kinds = {figure.quantity.dimension for figure in ground.figures if figure.role != "ago"} - {"points", "times"}
     for kind in sorted(kinds):
         if kind == "count" and not any(
             figure.role != "count" for figure in ground.figures if figure.quantity.dimension == kind
         ):
             continue
-        for now, before in _pairs(kind, reading, ground, shown):
+        for now, before in pairs(kind, reading, ground, shown):
             if before.value == 0:
                 continue
             ratio = _divided(now, before)
             if quantity.dimension == "times":
-                if _TIMES.search(text) or quantity.unit == "×":
+                if quantity.unit != "times" or _TIMES.match(reading.lower, quantity.end):
                     yield ratio
                     if ratio[0] > 0:
                         yield 1 / ratio[1], 1 / ratio[0]
                 continue
-            if _BY.search(text) or quantity.signed:
+            if _is_change(quantity, reading):
                 yield ratio[0] - 1, ratio[1] - 1
-            if _SHARE.search(text[quantity.end : quantity.end + 40]) and ratio[0] <= 1.0:
+            if _SHARE.search(reading.lower[quantity.end : quantity.end + 40]) and ratio[0] <= 1.0:
                 yield ratio
 
 
-def _pairs(
+def pairs(
     dimension: str, reading: Reading, ground: Ground, shown: Sequence[Quantity], *, anything: bool = False
 ) -> Iterator[tuple[Quantity, Quantity]]:
     """Two figures that the sentence may set against each other, the later or larger one first."""
@@ -171,7 +180,7 @@ def _pool(dimension: str, reading: Reading, ground: Ground) -> list[Figure]:
     text = reading.lower
     wanted = {role for pattern, role in _EXTREMES if pattern.search(text)}
     named = {role for role in ("yesterday", "last week", "hour ago") if role.replace("hour", "an hour") in text}
-    pool = []
+    pool: list[Figure] = []
     for figure in ground.figures:
         role = figure.role
         if figure.quantity.dimension != dimension or role in ("ago", "trend", "count"):
@@ -228,61 +237,6 @@ def _rates(dimension: str, reading: Reading, ground: Ground, shown: Sequence[Qua
     if now is None:
         return
     lengths = [(now - event).total_seconds() for event in ground.events[:MAX_EVENTS] if event < now]
-    for a, b in _pairs(dimension.removesuffix("/s"), reading, ground, shown):
+    for a, b in pairs(dimension.removesuffix("/s"), reading, ground, shown):
         low, high = _difference(a, b)
         yield from ((low / length, high / length) for length in lengths if length >= 60)
-
-
-def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked: Ground, facts: Facts) -> bool:
-    """Whether a length of time lies between two cited times, or a cited time and now, or is how far was looked back."""
-    if quantity.dimension != "seconds" or not _DURATION.search(reading.lower):
-        return False
-    events = ground.events[:MAX_EVENTS]
-    since = [abs((facts.now - event).total_seconds()) for event in events]
-    if reading.lower[quantity.end : quantity.end + 5].strip().startswith("ago"):
-        return any(_lasts(quantity, seconds) for seconds in since)
-    between = [abs((one - other).total_seconds()) for one, other in combinations(events, 2)]
-    looked = [
-        (item.bounds[1] - item.bounds[0]).total_seconds()
-        for item in (*ground.items, *asked.items)
-        if len(item.bounds) > 1
-    ]
-    if not _WINDOW.search(reading.lower):
-        looked = []
-    return any(_lasts(quantity, seconds) for seconds in (*since, *between, *looked))
-
-
-def _lasts(quantity: Quantity, seconds: float) -> bool:
-    """Rounded to the nearest, or minutes and less cut off or begun."""
-    value, away = quantity.value, abs(quantity.value - seconds)
-    if seconds <= 0:
-        return False
-    if quantity.bound == "over":
-        return value - quantity.step / 2 <= seconds <= value * 1.25
-    if quantity.bound == "under":
-        return value * 0.8 <= seconds <= value + quantity.step / 2
-    slack = quantity.step / 2
-    if quantity.bound == "about" or quantity.spelled:
-        slack = max(slack, 0.1 * value) if quantity.bound else slack
-    return away <= slack or (quantity.step <= 60 and away < quantity.step)
-
-
-def multiples_in_words(reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[str]:
-    """ "doubled", "almost tripled": those that no two cited figures bear out."""
-    for match in _MULTIPLE.finditer(reading.lower):
-        factor = next(factor for place, (_, factor) in enumerate(_WORDS) if match[f"w{place}"])
-        counted = any(f.quantity.dimension in ("count", "times") and f.quantity.value == factor for f in ground.figures)
-        if (match["w0"] == "twice" and counted) or match[0].strip() in ground.tokens:
-            continue
-        low, high = _spread(factor, (match["bound"] or "").strip())
-        kinds = {figure.quantity.dimension for figure in ground.figures} - {"times", "points"}
-        pairs = ((a, b) for kind in sorted(kinds) for a, b in _pairs(kind, reading, ground, shown) if b.value)
-        if not any(low <= abs(a.value / b.value) <= high for a, b in pairs):
-            yield match[0].strip()
-
-
-def _spread(factor: float, bound: str) -> Range:
-    low, high = (0.85, 1.15) if not bound or bound in ("about", "roughly", "close to") else (0.8, 1.02)
-    if bound in ("more than", "over", "at least"):
-        low, high = 0.99, 1.6
-    return factor * low, factor * high

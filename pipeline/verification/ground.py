@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
-from core.vocabulary import Alert, AnsweredChange, Evidence, Passage, SeriesSummary
-from pipeline.verification.facts import Facts
-from pipeline.verification.quantities import Quantity, read_quantities
-from pipeline.verification.reading import TOKEN, numbers_only, plain_words, trimmed
-from pipeline.verification.times import dates, read_moments, real_times
+from core.vocabulary import SeriesSummary
+from pipeline.verification.quantities import Quantity
+from pipeline.verification.reading import TOKEN, trimmed
 
 Role = Literal[
     "", "now", "yesterday", "last week", "hour ago", "ago", "before", "minimum", "mean", "maximum", "trend", "count"
 ]
+MAX_EVENTS = 16
+"""Times of the cited items that are set against each other."""
+CAMEL = re.compile(r"\b[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
+"""How alerts are called."""
 REFERENCES: frozenset[Role] = frozenset({"yesterday", "last week", "hour ago", "before"})
-MAX_ITEM = 20_000
-"""Characters of one item that are read."""
-_ROLE = re.compile(r"[\s,]{0,2}(?:at this time )?(?P<role>yesterday|last week|(?:an|one) hour ago|ago)\b")
 _PARTS = re.compile(r"[\s:=@,;\"'“”(){}\[\]|<>`]+")
-_PLACED = re.compile(r"\b(?:on|of|behind|among|from|by|at|for)\s+$")
-_DAY = 86_400.0
+
+
+_BEHIND = re.compile(r"(?:\s(?!\d|and\b|of\b|or\b)[A-Za-z-]+){1,4}")
+_COUNTED = re.compile(
+    r"\b(firing|suppressed|pending|critical|warning|error|ended|down|failing|quoted|node|guest|host|service|line|resolver)s?\b"
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,17 @@ class Figure:
     item: str
     role: Role = ""
     owner: str = ""
-    alone: bool = False
-    """The item tells of nobody else."""
+    counts: frozenset[str] = frozenset()
+    """Of a count, what it is the number of: firing, critical, errors, down …"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What stands between two semicolons of an item: `names` are the hosts, services and alerts in it, in lower case."""
+
+    names: frozenset[str]
+    events: tuple[datetime, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -52,15 +64,19 @@ class Item:
     days: frozenset[date]
     series: tuple[SeriesSummary, ...] = ()
     links: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    source: str = ""
+    raw: str = ""
+    """The text with its markup, out of which commands are copied."""
 
     @cached_property
     def tokens(self) -> frozenset[str]:
-        return frozenset(_tokens(self.text))
+        return frozenset(tokens_of(self.text))
 
     @cached_property
     def squeezed(self) -> str:
         """Lower case, every run of white space one space: what is quoted must stand in it."""
-        return " ".join(self.text.lower().split())
+        return " ".join(f"{self.text}\n{self.raw}".lower().split())
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,14 @@ class Ground:
     def days(self) -> frozenset[date]:
         return frozenset().union(*(item.days for item in self.items))
 
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        return frozenset(item.source for item in self.items if item.source)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part for item in self.items for part in item.parts)
+
     @property
     def listed(self) -> str:
         return ", ".join(item.id for item in self.items) or "no item"
@@ -99,173 +123,10 @@ class Ground:
         return any(wanted in item.squeezed for item in self.items)
 
 
-class Library:
-    """The items of an answer by their ids, each read when it is first cited."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self._sources: dict[str, Evidence | Passage | AnsweredChange] = {
-            source.id: source for source in (*facts.evidence, *facts.passages, *facts.changes)
-        }
-        self._read: dict[str, Item] = {}
-        self._names = {name.lower() for name in facts.names}
-
-    def __contains__(self, number: str) -> bool:
-        return number in self._sources
-
-    def linked(self, links: Iterable[str]) -> tuple[str, ...]:
-        """The items that have one of these links: a link under an item's title cites it."""
-        known = {same_link(item.link): item.id for item in self.facts.evidence if item.link}
-        return tuple(known[same_link(link)] for link in links if same_link(link) in known)
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        return tuple(self._sources)
-
-    def ground(self, numbers: Iterable[str]) -> Ground:
-        return Ground(tuple(self.item(number) for number in dict.fromkeys(numbers) if number in self))
-
-    @cached_property
-    def everything(self) -> Ground:
-        return self.ground(self._sources)
-
-    @cached_property
-    def background(self) -> Ground:
-        """What needs no citation: the question and what code itself says."""
-        facts = self.facts
-        text = "\n".join((facts.question, *facts.background))
-        bounds = (facts.window.start, facts.window.end) if facts.window else ()
-        return Ground((self._item("the question", text, bounds=(*bounds, facts.now)),))
-
-    def item(self, number: str) -> Item:
-        if number not in self._read:
-            source = self._sources[number]
-            if isinstance(source, Evidence):
-                self._read[number] = self._evidence(source)
-            elif isinstance(source, Passage):
-                self._read[number] = self._passage(source)
-            else:
-                self._read[number] = self._change(source)
-        return self._read[number]
-
-    def _evidence(self, item: Evidence) -> Item:
-        said = f"{item.title}: {item.summary}"
-        labels = " ".join(f"{name}={value}" for one in item.series or () for name, value in one.labels.items())
-        told = [alert for alert in self.facts.alerts if alert.name in said]
-        events = [one.onset for one in item.series or () if one.onset]
-        read = self._item(
-            item.id,
-            said,
-            more=f"{item.source}\n{item.query}\n{labels}\n{' '.join(map(_labels, told))}",
-            events=(*events, *(at for alert in told for at in (alert.starts_at, alert.ends_at) if at)),
-            bounds=(item.window.start, item.window.end) if item.window else (),
-            links=tuple(link for link in (item.link, *(alert.link for alert in told)) if link),
-            series=item.series or (),
-        )
-        counts = (item.returned, item.available, item.available - item.returned, len(item.series or ()))
-        figures = [Figure(_count(value), item.id, "count") for value in counts if value > 0]
-        owner = next((name for name in (self._owner(one) for one in item.series or ()) if name), "")
-        for one in item.series or ():
-            figures += self._course(one, item.id, read.figures, len(item.series or ()) == 1, owner)
-        return replace(read, figures=(*read.figures, *figures))
-
-    def _passage(self, passage: Passage) -> Item:
-        said = f"{passage.heading}\n{passage.text}\n{passage.document} {passage.freshness}"
-        events = (passage.changed_at,) if passage.changed_at else ()
-        read = self._item(passage.id, said, more=passage.kind, events=events)
-        counts = [passage.line] if passage.line else []
-        numbered = len(re.findall(r"^\s*\d+[.)]\s", passage.text, re.MULTILINE))
-        counts += [len(passage.text.splitlines()), *range(1, numbered + 1)]
-        return replace(read, figures=(*read.figures, *(Figure(_count(value), passage.id, "count") for value in counts)))
-
-    def _change(self, change: AnsweredChange) -> Item:
-        said = f"{change.title}\n{change.entity or ''}\n{change.detail}\n{' '.join(change.reasons)}"
-        more = f"{change.kind.replace('_', ' ')} {change.source} {change.actor or ''}\n{' '.join(change.files)}\n{change.diff}"
-        return self._item(change.id, said, more=more, events=tuple(at for at in (change.at, change.effective_at) if at))
-
-    def _item(
-        self,
-        number: str,
-        said: str,
-        *,
-        more: str = "",
-        events: tuple[datetime, ...] = (),
-        bounds: tuple[datetime, ...] = (),
-        links: tuple[str, ...] = (),
-        series: tuple[SeriesSummary, ...] = (),
-    ) -> Item:
-        """`more` counts for names, quotes and numbers, but tells of nobody in particular."""
-        facts, said, more = self.facts, said[:MAX_ITEM], more[:MAX_ITEM]
-        written = tuple(real_times(said + "\n" + more, facts.now, facts.zone))
-        days = {at.astimezone(facts.zone).date() for at in (*events, *written, *bounds)}
-        spoken = {m.first.date() for m in read_moments(said, facts.now, facts.zone) if m.first}
-        text = plain_words_by_line(f"{said}\n{more}")
-        found = [*self._figures(number, said), *(Figure(q, number) for q in read_quantities(numbers_only(more)))]
-        return Item(
-            number,
-            text,
-            tuple(found),
-            tuple(dict.fromkeys((*events, *written))),
-            bounds,
-            frozenset({*days, *dates(said, facts.now, facts.zone), *spoken}),
-            series,
-            (*links, *re.findall(r"https?://[^\s<>()\[\]`\"”]+", text)),
-        )
-
-    def _figures(self, number: str, said: str) -> Iterator[Figure]:
-        """The numbers of a text with whose they are: of the name before them in their part of it, else of the first."""
-        plain = numbers_only(said)
-        owners = [(m.start(), trimmed(m[0]).lower()) for m in TOKEN.finditer(said)]
-        owners = [(start, name) for start, name in owners if name in self._names]
-        first = owners[0][1] if owners else ""
-        alone = len({name for _, name in owners}) <= 1
-        for quantity in read_quantities(plain):
-            begin = max(said.rfind(";", 0, quantity.start), said.rfind("\n", 0, quantity.start), 0)
-            near = [(at, name) for at, name in owners if begin <= at < quantity.start]
-            plainly = [name for at, name in near if not _PLACED.search(said[max(0, at - 8) : at])]
-            owner = plainly[-1] if plainly else near[-1][1] if near else first
-            role = _ROLE.match(plain, quantity.end)
-            yield Figure(quantity, number, _role(role["role"]) if role else "", owner, alone)
-
-    def _owner(self, series: SeriesSummary) -> str:
-        values = [part for value in series.labels.values() for part in _tokens(value)]
-        return next((value for value in values if value in self._names), "")
-
-    def _course(
-        self, series: SeriesSummary, number: str, told: tuple[Figure, ...], alone: bool, owner: str
-    ) -> Iterator[Figure]:
-        """The numbers of a series in the units in which its item's text tells them."""
-        values: list[tuple[Role, float | None]] = [
-            ("now", series.last), ("before", series.before), ("now", series.after),
-            ("minimum", series.minimum), ("mean", series.mean), ("maximum", series.maximum),
-        ]  # fmt: skip
-        owner = self._owner(series) or owner or next((figure.owner for figure in told if figure.owner), "")
-        for dimension, factor in _units(series, told):
-            for role, value in values:
-                if value is not None:
-                    yield Figure(Quantity(value * factor, dimension, 0.0), number, role, owner, alone)
-            if series.trend_per_hour:
-                rate = Quantity(series.trend_per_hour * factor / 3600, f"{dimension}/s", 0.0)
-                yield Figure(rate, number, "trend", owner, alone)
-        if series.gaps:
-            yield Figure(_count(series.gaps), number, "count")
-        yield Figure(_count(series.samples), number, "count")
-
-
-def _units(series: SeriesSummary, told: tuple[Figure, ...]) -> list[tuple[str, float]]:
-    """Dimension and factor to its base unit: those in which the text writes one of the series' values, else any that it writes."""
-    values = [v for v in (series.last, series.after, series.before, series.maximum, series.mean) if v is not None]
-    found = {
-        (figure.quantity.dimension, factor)
-        for figure in told
-        for factor in (1.0, _DAY)
-        for value in values
-        if (factor == 1.0 or figure.quantity.dimension == "seconds")
-        and abs(value * factor - figure.quantity.value) <= figure.quantity.step / 2 * 1.02
-    }
-    if not found:
-        found = {(figure.quantity.dimension, 1.0) for figure in told if figure.quantity.dimension != "seconds"}
-    return sorted(found) or [(dimension, 1.0) for dimension in ("count", "ratio", "bytes", "seconds")]
+def counted(text: str, end: int) -> frozenset[str]:
+    """What the words behind a number, up to the next number or stop, say that it counts."""
+    words = _BEHIND.match(text, end)
+    return frozenset(_COUNTED.findall(words[0].lower())) if words else frozenset()
 
 
 def same_link(link: str) -> str:
@@ -273,23 +134,7 @@ def same_link(link: str) -> str:
     return unquote(link).rstrip("/.,;").lower()
 
 
-def _role(said: str) -> Role:
-    if said.endswith("hour ago"):
-        return "hour ago"
-    return said  # type: ignore[return-value]  # the pattern has only roles
-
-
-def _count(value: int) -> Quantity:
-    return Quantity(float(value), "count", 1.0, written=str(value))
-
-
-def _labels(alert: Alert) -> str:
-    """An alert's labels and annotations, and its state."""
-    said = (*alert.labels.values(), *alert.annotations.values())
-    return f"{alert.name} {alert.state} {alert.severity} {' '.join(said)}"
-
-
-def _tokens(text: str) -> Iterator[str]:
+def tokens_of(text: str) -> Iterator[str]:
     """Every word, name, path and address in lower case, whole and in its parts: "media:9100" is of media."""
     for match in TOKEN.finditer(text.lower()):
         whole = trimmed(match[0])
@@ -299,7 +144,3 @@ def _tokens(text: str) -> Iterator[str]:
             if "." in part:
                 yield part.split(".", 1)[0]
                 yield part.rpartition(".")[2]
-
-
-def plain_words_by_line(text: str) -> str:
-    return "\n".join(plain_words(line) for line in text.split("\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.verification.english import is_ordinary
+from pipeline.verification.english import is_ordinary, words
 from pipeline.verification.ground import Ground
 from pipeline.verification.quantities import UNITS
 from pipeline.verification.reading import Reading
@@ -16,7 +16,8 @@ _KIND = (
     r"applications?|alerts?|pods?|resolvers?|disks?|pools?|volumes?|devices?"
 )
 _AFTER_KIND = re.compile(rf"\b(?:{_KIND})\s(?:called\s|named\s)?$", re.IGNORECASE)
-_BEFORE_KIND = re.compile(rf"['’]?s?\s(?:{_KIND})\b", re.IGNORECASE)
+_MEASURED = r"memory|cpu|swap|probe|temperature|load|latency|traffic|writes|uptime|iowait|throughput"
+_BEFORE_KIND = re.compile(rf"['’]?s?\s(?:{_KIND}|{_MEASURED})\b", re.IGNORECASE)
 _PLACED = re.compile(
     r"\b(?:on|of|at|from|by|behind|via|host|through|and|or|with|to|for|in|than|restart|stop|start|restarts|restarted|upgraded?|reboot|check|is|"
     r"are|was|were|called|named|between|against|versus|blames?|because|towards?|upstream|downstream)\s$|[:,(/]\s?$|→\s$",
@@ -25,7 +26,7 @@ _PLACED = re.compile(
 _ACTS = re.compile(
     r"(?:['’]s\b|\s(?:is|was|are|were|has|had|uses|used|grew|grows|rose|fell|went|runs|ran|failed|fails|stopped|restarted|restarts|died|"
     r"crashed|caused|causes|takes|took|holds|held|leaks|leaked|needs|depends|cannot|answers|answered|itself|alone|also|now|started|began|"
-    r"consumes|consumed|accounts|filled|fills|writes|wrote|reached|recovered|lost|keeps|kept|returned|returns|and|on|at)\b|\s?\(|:|,|\s\d|\.?$)"
+    r"consumes|consumed|accounts|filled|fills|writes|wrote|reached|recovered|lost|keeps|kept|returned|returns|and|on|at)\b|\s?\(|[:,;]|\s\d|\s?\.?\s?$)"
 )
 _ARTICLE = re.compile(
     r"\b(?:a|an|the|your|its|their|any|each|every|no|this|that|these|those|all|some|our|more|other|new|same)\s$",
@@ -35,49 +36,40 @@ _CAMEL = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+|[a-z]+(?:[A-Z][a-z0-9]+
 _VERSION = re.compile(r"v?\d+(?:\.\d+){2,}\S*|v\d[\w.]*")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?")
 _MIXED = re.compile(r"(?=\w*[a-z])[a-z_][\w-]*\d[\w-]*", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:s|v|h|xv)d[a-z]{1,2}")
 _FILE = re.compile(
     r"[\w.-]*\w\.(?:md|ya?ml|json|conf|cfg|ini|toml|service|timer|socket|mount|log|sh|py|txt|env|db|sql|gz|tar|zip|img|qcow2|raw|lan|local|home|com|org|net|io|dev|internal)"
 )
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s|x|xx)|[45]xx|\d+[A-Za-z°%µ]{1,5}(?:/[a-z]+)?|[\d.,:/x×–-]+", re.IGNORECASE)
-_PRODUCTS = frozenset(
-    """
-    github gitlab postgresql openssl wireguard nvme iscsi mibs javascript youtube macos ipmi ipv4 ipv6 x86 amd64 arm64 s3 sha256 md5 http2 oauth2 p50 p90
-    p95 p99 e2e i/o n/a and/or tcp/ip read/write 24/7 cpu0 l2 l3 k8s systemd-journald memavailable memtotal promql logql loadavg load1 load5 load15
-    h1 h2 h3 h4 utf8 utf-8 base64 raid0 raid1 raid5 raid6 raidz raidz2 ext4 cgroup2 udp/tcp tcp/udp http/https get/post
-    """.split()
-)
 _OWN = frozenset({"sre", "sre_runbooks", "sre_ansible", "sre_log_files", "--at"})
 """The assistant's own commands and settings."""
-_COMPOUND = frozenset(
-    """
-    only up down off out of to in on by at term time level wide side based related like end free re non pre post self over under multi
-    per high low long short half well all one two three four five six single full read write follow back front mid day night hour minute second week month
-    year day ahead around through away so far too much as is known new old last first best worst early late large small big fast slow heavy light cross co
-    anti inter intra semi ever mostly un sub super double triple quick real near top memory cpu disk network out in-memory built bound driven aware specific
-    side by step right left hand case point page file line life cycle check checks use ups wise hoc facto part third root user system
-    """.split()
-)
-"""One of these in a hyphenated word makes it English: read-only, out-of-memory, re-check, follow-up."""
 MAX_TOLD = 4
 
 
 def names_without_ground(
-    reading: Reading, ground: Ground, nearby: Ground, asked: Ground, known: frozenset[str]
+    reading: Reading, *grounds: Ground, known: frozenset[str], free: frozenset[str]
 ) -> Iterator[str]:
-    """As the claim writes them. `nearby` is what its paragraph cites, `known` the lower-case names of the homelab and its alerts."""
-    held = ground.tokens | asked.tokens | nearby.tokens
+    """As the claim writes them. `known` are the names of the homelab and its alerts, `free` those that need no ground, in lower case."""
+    held = free.union(*(ground.tokens for ground in grounds))
+    sources = frozenset[str]().union(*(ground.sources for ground in grounds))
     for start, token in reading.tokens:
         name = _bare(token)
         lower = name.lower()
-        if not name or lower in held or lower in _OWN or lower in _PRODUCTS or _is_held_in_parts(lower, held):
+        if (
+            not name
+            or name in UNITS
+            or lower in held
+            or lower in _OWN
+            or lower in words("products")
+            or _is_held_in_parts(lower, held)
+            or (lower in sources and name[0].isupper())
+        ):
             continue
         if lower in known or lower.split(":")[0] in known:
             marked = lower in reading.marked
             if marked or not is_ordinary(lower) or _stands_as_name(reading.prose, start, start + len(name)):
                 yield name
-        elif _has_shape(name) or _is_unknown_word(name, start, reading, held):
-            yield name
-        elif lower in reading.marked and not _is_plain_value(name):
+        elif _has_shape(name) or _is_unknown_word(name, start, reading) or _is_marked_name(lower, reading):
             yield name
 
 
@@ -87,8 +79,10 @@ def _bare(token: str) -> str:
 
 def _is_held_in_parts(lower: str, held: frozenset[str]) -> bool:
     """ "jellyfin/tdarr" and "media:9100" whose parts are known; a plural; "home.lan" of "jellyfin.home.lan"."""
+    if _ADDRESS.fullmatch(lower):
+        return False
     parts = [part for part in re.split(r"[/:@+]", lower) if part]
-    if len(parts) > 1 and all(part in held or part.isdigit() for part in parts) and not lower.startswith(("/", "~")):
+    if len(parts) > 1 and all(part in held for part in parts) and not lower.startswith(("/", "~")):
         return True
     return lower.removesuffix("s") in held
 
@@ -99,22 +93,23 @@ def _stands_as_name(prose: str, start: int, end: int) -> bool:
     article = bool(_ARTICLE.search(before[-10:]))
     if _BEFORE_KIND.match(after) or _AFTER_KIND.search(before[-24:]):
         return True
+    if re.search(r"(?:\b[A-Z]{3,4}|\d)\s$", before) and after.startswith(":"):  # a line of a log
+        return True
     if article:
         return prose[start:end].isupper()
-    if prose[start : start + 1].isupper() and not before.strip():
-        return bool(re.match(r"['’]s\b|\s\(|:", after))
+    if not before.strip(' -–—(“"'):
+        return prose[start : start + 1].islower() or bool(re.match(r"['’]s\b|\s\(|:", after))
     placed = re.search(
         r"(?:\b(?:on|at|host|from|behind|restart|reboot|stop|of|for|by|and|than|between|because|is|to)\s|[:,(]\s?|→\s)$",
         before,
         re.IGNORECASE,
     )
-    at_start = not before.strip()
-    return bool((placed or at_start) and _ACTS.match(after))
+    return bool(placed and _ACTS.match(after))
 
 
 def _has_shape(name: str) -> bool:
     """What no English word looks like: digits inside, camel case, paths, files, addresses, versions, underscores, joined words."""
-    if name in UNITS or _ORDINAL.fullmatch(name) or SAID.fullmatch(name) or WRITTEN.fullmatch(name):
+    if _ORDINAL.fullmatch(name) or SAID.fullmatch(name) or WRITTEN.fullmatch(name):
         return bool(_VERSION.fullmatch(name) or _ADDRESS.fullmatch(name))
     if _ADDRESS.fullmatch(name) or _VERSION.fullmatch(name) or _FILE.fullmatch(name.lower()) or _CAMEL.fullmatch(name):
         return True
@@ -128,31 +123,36 @@ def _has_shape(name: str) -> bool:
         return not re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]?|[A-Za-z]+\.{2,}[A-Za-z]*", name)
     if "-" in name:
         return _is_joined_name(name)
-    return _MIXED.fullmatch(name) is not None
+    return bool(_MIXED.fullmatch(name) or _DEVICE.fullmatch(name))
 
 
 def _is_joined_name(name: str) -> bool:
     parts = [part.lower() for part in name.split("-") if part]
-    if any(part in _COMPOUND or part.endswith(("ing", "ed", "ly")) for part in parts):
+    if any(part in words("compound") or part.endswith(("ing", "ed", "ly")) for part in parts):
         return any(_MIXED.fullmatch(part) for part in parts)
     if name[:1].isupper() or any(part.isdigit() for part in parts):
         return any(not part.isdigit() and not is_ordinary(part) for part in parts) or any(map(str.isdigit, parts[1:]))
     return True
 
 
-def _is_unknown_word(name: str, start: int, reading: Reading, held: frozenset[str]) -> bool:
+def _is_unknown_word(name: str, start: int, reading: Reading) -> bool:
     """A word that is no English, where names stand: with a capital inside a sentence, beside "container", behind "on"."""
     if not name.isalpha() or len(name) < 3 or is_ordinary(name) or (name.isupper() and len(name) <= 6):
         return False
     before, after = reading.prose[:start], reading.prose[start + len(name) :]
-    if name[0].isupper() and (before.strip(' -–—:(“"') and before.rstrip()[-1:] not in ".:!?" or _ACTS.match(after)):
+    if name[0].isupper() and ((before.strip(' -–—:(“"') and before.rstrip()[-1:] not in ".:!?") or _ACTS.match(after)):
         return True
     if _AFTER_KIND.search(before[-24:]) or _BEFORE_KIND.match(after):
         return True
-    at_start = not before.strip(' -–—(“"')
-    return bool((at_start or _PLACED.search(before[-14:])) and _ACTS.match(after))
+    if not before.strip(' -–—(“"') and name[0].islower():
+        return True
+    return bool((not before.strip(' -–—(“"') or _PLACED.search(before[-14:])) and _ACTS.match(after))
+
+
+def _is_marked_name(lower: str, reading: Reading) -> bool:
+    """In code, and no word or number that names nothing: `true`, `0.9`, `free`."""
+    return lower in reading.marked and not _is_plain_value(lower)
 
 
 def _is_plain_value(name: str) -> bool:
-    """A word or number in code that names nothing: `true`, `0.9`, `free`."""
     return name.replace(".", "").isdigit() or (name.isalpha() and is_ordinary(name) and len(name) < 5)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from core.vocabulary import Cause
-from pipeline.verification.derived import derives, lengths_of_time, multiples_in_words
+from pipeline.verification.asides import bare_name, claims_nothing
+from pipeline.verification.derived import derives
 from pipeline.verification.facts import Facts
-from pipeline.verification.ground import Figure, Ground, Role
+from pipeline.verification.ground import Figure, Ground, Role, counted
+from pipeline.verification.lengths import lengths_of_time
+from pipeline.verification.multiples import multiples_in_words
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
@@ -18,19 +21,13 @@ HEDGE = 0.02
 BOUND = 0.15
 """How far "over 80 %" may lie from what it speaks of."""
 _ROLE = r"(?P<role>yesterday|last week|(?:an?|one) (?:hour|day|week) (?:ago|earlier|before)|ago)\b"
-_ROLE_BEHIND = re.compile(rf"[\s,(]{{0,2}}(?:at (?:this|the same) time )?{_ROLE}")
-_ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
-_SPANS: dict[float, Role] = {3600.0: "hour ago", 86_400.0: "yesterday", 604_800.0: "last week"}
-    r"[\s,(]{0,2}(?:at this time )?(?P<role>yesterday|last week|(?:an|one) hour (?:ago|earlier|before)|ago)\b"
+_ROLE_BEHIND = re.compile(
+    rf"[\s,(]{{0,2}}(?:at (?:this|the same) time )?{_ROLE}(?![\s:(]{{1,3}}(?:it was |was )?[\d~])"
 )
+_ROLE_BEFORE = re.compile(rf"(?<!than ){_ROLE}[\s:(]{{1,3}}(?:it was |was |at )?$")
+_ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
 _CONFIDENCE = re.compile(r"confiden(?:ce|t)[\s:(]*(?:of |is |at |level )*[\s:(]*$", re.IGNORECASE)
 _CONFIDENT = re.compile(r"\s*(?:confiden(?:ce|t)|sure|certain)\b", re.IGNORECASE)
-_MORE = re.compile(r"\s*(?:more|others?|further)\b", re.IGNORECASE)
-_THINGS = re.compile(
-    r"\s(?:\w+\s)?(?:things?|steps?|ways?|options?|possibilit\w+|causes?|candidates?|reasons?|points?|facts?|signals?|measurements?|items?|"
-    r"findings?|observations?|sources?|pieces?|questions?|pages?|runbooks?|checks?)\b"
-)
-_COPIED_UNIT = frozenset({"count", "times"})
 
 
 def numbers_without_ground(
@@ -41,7 +38,7 @@ def numbers_without_ground(
     direct = [any(fits(quantity, figure, reading, ground) for figure in ground.figures) for quantity in quantities]
     shown = [quantity for quantity, stands in zip(quantities, direct, strict=True) if stands]
     for quantity, stands in zip(quantities, direct, strict=True):
-        if stands or _is_role(quantity, reading, ground) or _is_structure(quantity, reading, ground, facts):
+        if stands or claims_nothing(quantity, reading, ground, facts):
             continue
         if _is_confidence(quantity, reading):
             if cause is None or abs(quantity.value - cause.confidence) > quantity.step / 2 + 1e-9:
@@ -49,16 +46,33 @@ def numbers_without_ground(
             continue
         if _is_asked(quantity, reading, asked) or lengths_of_time(quantity, reading, ground, asked, facts):
             continue
-        others = [other for other in shown if other is not quantity]
-        if not derives(quantity, reading, ground, others):
+        if derives(quantity, reading, ground, shown):
+            shown.append(quantity)
+        else:
             yield quantity.written
+    yield from _parts_of_another(reading, ground)
     yield from multiples_in_words(reading, ground, shown)
+
+
+_OF = re.compile(r"\b(?P<part>\d+)\s(?:(?:out )?of|/)\s(?:the\s|all\s)?(?P<all>\d+)\b(?!\s?[%.\d])")
+
+
+def _parts_of_another(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "3 of 4 down" where an item tells of 2 of 4."""
+    known = {(int(m["part"]), int(m["all"])) for item in ground.items for m in _OF.finditer(item.text)}
+    for match in _OF.finditer(reading.prose):
+        part, whole = int(match["part"]), int(match["all"])
+        alike = [(a, b) for a, b in known if b == whole]
+        if part > whole or (alike and all(part not in (a, b - a) for a, b in alike)):
+            yield match[0]
 
 
 def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
     """Whether the figure is what the claim writes: the unit, the value within its rounding, the time and the owner."""
     known = figure.quantity
     if not _same_kind(quantity, figure) or not within(quantity, known):
+        return False
+    if quantity.dimension == "count" and not _counts_the_same(quantity, figure, reading, ground):
         return False
     role = role_of(quantity, reading)
     if role == "ago":
@@ -70,9 +84,18 @@ def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -
     return owned(quantity, figure, reading, ground)
 
 
+def _counts_the_same(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
+    """ "5 alerts firing" is not borne out by "5 alerts" where "4 firing" stands as well."""
+    said = counted(reading.prose, quantity.end)
+    exact = [f for f in ground.figures if f.counts == said]
+    wanted = exact or [f for f in ground.figures if f.counts >= said]
+    return not said or not wanted or figure in wanted
+
+
 def role_of(quantity: Quantity, reading: Reading) -> Role:
     """What the words right behind a number, or at the head of a sentence with one number, say of its time."""
-    match = _ROLE_BEHIND.match(reading.lower, quantity.end)
+    match = _ROLE_BEFORE.search(reading.lower[max(0, quantity.start - 40) : quantity.start])
+    match = match or _ROLE_BEHIND.match(reading.lower, quantity.end)
     if match is None and len([other for other in reading.quantities if other.dimension != "seconds"]) == 1:
         match = _ROLE_AHEAD.match(reading.lower)
     if match is None:
@@ -100,12 +123,10 @@ def _same_kind(quantity: Quantity, figure: Figure) -> bool:
         return bare_share
     if quantity.dimension == "count" and known.dimension == "ratio":
         return "." in quantity.written and quantity.value <= 1
-    if quantity.dimension == "count" and reading_is_bare(quantity, known):
-        return True
-    return False
+    return quantity.dimension == "count" and _is_bare_copy(quantity, known)
 
 
-def reading_is_bare(quantity: Quantity, known: Quantity) -> bool:
+def _is_bare_copy(quantity: Quantity, known: Quantity) -> bool:
     """A decimal that is copied without its unit, as in a table whose head has the unit."""
     return "." in quantity.written and not quantity.unit and known.written.startswith(quantity.written)
 
@@ -126,8 +147,8 @@ def within(quantity: Quantity, known: Quantity) -> bool:
         return False
     grain = _grain(quantity)
     if quantity.bound == "over":
-        return value <= real <= value * (1 + BOUND) and real - value < grain
-    return quantity.bound == "under" and value * (1 - BOUND) <= real <= value and value - real < grain
+        return value <= real <= value * (1 + BOUND) and real - value < grain * (1 - 1e-9)
+    return quantity.bound == "under" and value * (1 - BOUND) <= real <= value and value - real < grain * (1 - 1e-9)
 
 
 def _grain(quantity: Quantity) -> float:
@@ -143,7 +164,7 @@ def owned(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) 
         return True
     before = [(at, name.lower()) for at, name in reading.tokens]
     names = {f.owner for f in ground.figures if f.owner}
-    told = [(at, name) for at, name in ((at, _bare(name)) for at, name in before) if name in names]
+    told = [(at, name) for at, name in ((at, bare_name(name)) for at, name in before) if name in names]
     if not told:
         return True
     beside = [
@@ -154,10 +175,6 @@ def owned(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) 
     if figure.owner in {name for _, name in told}:
         return True
     return not any(_has_one(name, quantity, ground) for _, name in told)
-
-
-def _bare(name: str) -> str:
-    return re.split(r"[’']s$|:", name)[0]
 
 
 _BETWEEN = re.compile(
@@ -172,29 +189,6 @@ def _is_beside(text: str, start: int, end: int) -> bool:
 
 def _has_one(name: str, quantity: Quantity, ground: Ground) -> bool:
     return any(f.owner == name and f.quantity.dimension == quantity.dimension for f in ground.figures)
-
-
-def _is_structure(quantity: Quantity, reading: Reading, ground: Ground, facts: Facts) -> bool:
-    """Counts of what the answer itself lists, and the rest of a list that was cut."""
-    if quantity.dimension != "count" or quantity.value != int(quantity.value) or quantity.value > 100:
-        return False
-    count = int(quantity.value)
-    if count == reading.claim.follow > 1 or (quantity.spelled and _THINGS.match(reading.lower, quantity.end)):
-        return True
-    names = {name.lower() for name in facts.names}
-    named = {_bare(token.lower()) for _, token in reading.tokens} & names
-    if count > 1 and count == len(named) and count == len(named & ground.tokens):
-        return True
-    lengths = [int(f.quantity.value) for f in ground.figures if f.role == "count"] + [len(facts.alerts)]
-    listing = re.search(r"(?:…|\.\.\.|\band)\s*$", reading.lower[: quantity.start])
-    return bool(listing and _MORE.match(reading.lower, quantity.end)) and count < max(lengths, default=0)
-
-
-def _is_role(quantity: Quantity, reading: Reading, ground: Ground) -> bool:
-    """ "a week ago", said of a value that an item calls last week's."""
-    role = _SPANS.get(quantity.value)
-    ago = reading.lower[quantity.end :].lstrip().startswith(("ago", "earlier", "before"))
-    return quantity.dimension == "seconds" and ago and any(figure.role == role for figure in ground.figures)
 
 
 def _is_confidence(quantity: Quantity, reading: Reading) -> bool:

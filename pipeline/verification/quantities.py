@@ -13,7 +13,16 @@ _WORDS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
     "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90,
 }  # fmt: skip
-_SINGLE = {"three quarters of an": 0.75, "a quarter of an": 0.25, "half an": 0.5, "half a": 0.5, "a couple of": 2, "a": 1, "an": 1, "one": 1}
+_SINGLE = {
+    "three quarters of an": 0.75,
+    "a quarter of an": 0.25,
+    "half an": 0.5,
+    "half a": 0.5,
+    "a couple of": 2,
+    "a": 1,
+    "an": 1,
+    "one": 1,
+}
 """Numbers only before a unit of time."""
 _TIME = {
     "ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
@@ -46,7 +55,7 @@ _OTHER = {
     "×": ("times", 1.0), "x": ("times", 1.0), "times": ("times", 1.0), "fold": ("times", 1.0), "-fold": ("times", 1.0),
     "Hz": ("hertz", 1.0), "kHz": ("hertz", 1e3), "MHz": ("hertz", 1e6), "GHz": ("hertz", 1e9), "rpm": ("rpm", 1.0),
     "W": ("watts", 1.0), "watts": ("watts", 1.0), "V": ("volts", 1.0), "volts": ("volts", 1.0), "VA": ("voltamperes", 1.0),
-    "ppm": ("ppm", 1.0), "rps": ("count/s", 1.0), "req/s": ("count/s", 1.0), "IOPS": ("count/s", 1.0),
+    "ppm": ("ppm", 1.0), "millicores": ("count", 0.001), "mCPU": ("count", 0.001), "rps": ("count/s", 1.0), "req/s": ("count/s", 1.0), "IOPS": ("count/s", 1.0),
     "Mbps": ("bytes/s", 1e6 / 8), "Gbps": ("bytes/s", 1e9 / 8), "kbps": ("bytes/s", 1e3 / 8),
 }  # fmt: skip
 UNITS: dict[str, tuple[str, float]] = {
@@ -65,11 +74,11 @@ _LONE = "|".join(sorted(_SINGLE, key=len, reverse=True))
 _TIME_WORDS = "seconds?|minutes?|mins?|hours?|days?|weeks?|months?"
 QUANTITY = re.compile(
     rf"(?<![\w.,:])(?<![A-Za-z_]-)(?<![A-Za-z_.)]/)(?P<sign>[+±−-](?=\d))?(?P<times>[x×]\s?(?=\d))?"
-    rf"(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}))\b|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b))"
+    rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
     rf"(?:[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?![\d:])(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
 )
 _COMPOUND = re.compile(
-    r"(?<![\w.])(?P<first>\d{1,4})\s?(?P<large>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:\s|,\s|\sand\s)?"
+    r"(?<![\w.])(?P<first>\d{1,4}|an?|one|two|three)\s?(?P<large>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:\s|,\s|\sand\s)?"
     r"(?P<second>\d{1,2})\s?(?P<small>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![A-Za-z])"
 )
 """ "1 h 30 min", "1h30m"."""
@@ -86,6 +95,9 @@ _UNDER = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\s*(?:to|or|–|-|—|→|->|vs\.?|versus)\s*")
+_SET_AGAINST = re.compile(
+    r",?\s(?:instead of|rather than|not|vs\.?|versus|against|compared (?:to|with)|(?:up |down )?from)\s(?:about |around |roughly )?"
+)
 _OF = re.compile(r"\s?(?:and|of(?: the| its| all)?|/)\s?")
 
 
@@ -119,6 +131,10 @@ class Quantity:
 def read_quantities(text: str) -> list[Quantity]:
     """In the order of the text. A number without a unit before one with it ("from 41 to 96 %") has that unit."""
     found = sorted(_found(text), key=lambda quantity: quantity.start)
+    for number in range(1, len(found)):
+        before, bare = found[number - 1], found[number]
+        if before.unit and not bare.unit and not bare.spelled and _SET_AGAINST.fullmatch(text[before.end : bare.start]):
+            found[number] = _with_unit(bare, before)
     for number in range(len(found) - 2, -1, -1):
         bare, after = found[number], found[number + 1]
         if bare.unit or bare.spelled or not after.unit or after.dimension == "times":
@@ -157,8 +173,10 @@ def _found(text: str) -> Iterator[Quantity]:
         whole = whole[: each.start()] + " " * len(each[0]) + whole[each.end() :]
     for match in QUANTITY.finditer(whole):
         number, word = match["number"], match["word"] or match["lone"]
-        value = float(number.replace(",", "")) if number else float({**_WORDS, **_SINGLE}[word.lower()])
+        value = float(number.replace(",", "")) if number else {**_WORDS, **_SINGLE}[word.lower()] if word else 1.0
         step = 10.0 ** -_decimals(number) if number else (1.0 if value >= 1 else 0.5)
+        if match["half"]:
+            value, step = value + 0.5, 0.5
         if number and ("e" in number or "E" in number):
             step = abs(value) * 1e-3
         unit = match["unit"] or ""
@@ -172,13 +190,16 @@ def _found(text: str) -> Iterator[Quantity]:
             value = -value
         yield Quantity(
             value * factor, dimension, step * factor, match.start(), match.end(), match[0].strip(), unit + (per or ""),
-            _bound(text, match.start(), match.end()), bool(word), bool(match["sign"]),
+            _bound(text, match.start(), match.end()), not number, bool(match["sign"]),
         )  # fmt: skip
 
 
 def _compound(match: re.Match[str]) -> Quantity:
     factor = UNITS[match["small"]][1]
-    value = float(match["first"]) * UNITS[match["large"]][1] + float(match["second"]) * factor
+    value = (
+        float({**_WORDS, **_SINGLE}.get(match["first"], match["first"])) * UNITS[match["large"]][1]
+        + float(match["second"]) * factor
+    )
     return Quantity(value, "seconds", factor, match.start(), match.end(), match[0], match["small"])
 
 

@@ -49,12 +49,15 @@ class Reading:
         return [(match.start(), trimmed(match[0])) for match in TOKEN.finditer(self.prose)]
 
 
+_CITED = re.compile(rf"[ \t]{{0,4}}{CITATION.pattern}")
+
+
 def read(claim: Claim, now: datetime, zone: ZoneInfo) -> Reading:
     text = claim.text
     links = [link["url"] for link in LINK.finditer(text)]
     text = LINK.sub(lambda link: link["text"] if not re.fullmatch(r"[EKCH]\d{1,3}", link["text"]) else "", text)
     links += [url[0].rstrip(".,;:!?") for url in URL.finditer(text)]
-    text = URL.sub("—", CITATION.sub("", text))
+    text = URL.sub("—", _CITED.sub("", text))
     codes = tuple(" ".join(code["code"].split()) for code in CODE.finditer(text))
     text = CODE.sub(lambda code: "—" if " " in code["code"].strip() else code["code"].strip(), text)
     marked = frozenset(code.lower() for code in codes if " " not in code)
@@ -81,6 +84,12 @@ _IDENTIFIER = re.compile(
 )
 
 
+_RATE = re.compile(r"[A-Za-z-]+/(?:s|sec|second|m|min|minute|h|hr|hour|d|day)[.,;]?")
+"""A unit such as MiB/s, which looks like a path."""
+
+
 def numbers_only(text: str) -> str:
     """The text with blanks where times and identifiers stand."""
-    return _IDENTIFIER.sub(lambda match: " " * len(match[0]), without_times(text))
+    return _IDENTIFIER.sub(
+        lambda match: match[0] if _RATE.fullmatch(match[0]) else " " * len(match[0]), without_times(text)
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from core.vocabulary import Cause
 from pipeline.verification.english import content_words, stem
 from pipeline.verification.ground import Ground
 from pipeline.verification.reading import Reading
@@ -16,20 +15,19 @@ FEW_WORDS = 3
 _CAUSE = re.compile(
     r"\b(?:caus(?:ed|es|ing)(?: by)?|because|root cause|due to|(?:most )?likely cause|probable cause|as a result of|results? from|led to|leads to|"
     r"triggered|responsible for|culprit|to blame|stems? from|(?:the|a) reason|owing to|brought (?:about|on) by|explains (?:why|the)|"
-    r"thanks to|driven by|the cause (?:is|was)|originat\w+ (?:in|from)|blames?|behind (?:this|the (?:alert|outage|rise|growth|slowdown)))\b"
+    r"thanks to|driven by|the cause (?:is|was)|originat\w+ (?:in|from)|(?:come|comes|came|coming) from|blames?|behind (?:this|the (?:alert|outage|rise|growth|slowdown)))\b"
 )
+_IN_GENERAL = frozenset({"causes", "causing", "leads to", "results from"})
+"""What a page may say of what a step does."""
 _NO_CAUSE = re.compile(
     r"\b(?:no (?:confident |clear |single |obvious |known |likely )?(?:root )?cause|cause (?:is|remains|was) (?:not|un)\w*|unclear|unknown|cannot be told|not (?:yet )?known|"
     r"find (?:out )?(?:the|its|what)|whether|(?:cannot|can not|can't|could not) (?:tell|say|explain)|nothing (?:\w+ ){0,5}explains|not (?:been )?caused|which (?:of|one)|"
     r"to (?:be )?f(?:ind|ound)|identify|look for|rule out)\b|\?\s*$"
 )
-_MAIN_CAUSE = re.compile(
-    r"\b(?:root cause|(?:most )?likely cause|probable cause|the cause (?:is|was)|culprit|to blame|responsible for)\b"
-)
 _CHANGING = (
     r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|revert|disable|enable|drop|format|kill|purge|prune|stop|start|"
     r"increase|raise|lower|reduce|resize|extend|migrate|move|replace|rebuild|recreate|redeploy|flush|truncate|rotate|reset|reconfigure|edit|change|set|add|"
-    r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|shut\s?down|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat"
+    r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|turn off|switch off|shut|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat|destroy|erase|overwrite|downgrade|reinitiali[sz]e"
 )
 _STEP = re.compile(
     rf"^(?:\W|\d+[.)]|then\b|next\b|first\b|finally\b|now\b|please\b|also\b|if [^,]{{1,80}},|to [^,]{{1,80}},|after [^,]{{1,60}},|step \d+)*\s*(?:then\s|and\s)?(?P<verb>{_CHANGING})\b"
@@ -37,24 +35,29 @@ _STEP = re.compile(
     rf"(?P<verb2>{_CHANGING})(?:ed|d|ing|ting)?\b",
     re.IGNORECASE,
 )
+_ALSO = re.compile(
+    rf"(?:\band|\bthen|,)\s(?:then\s)?(?P<verb>{_CHANGING})\s(?:it|them|the|all|its|your|an?|this|that|every|both)\b",
+    re.IGNORECASE,
+)
 _SAME: tuple[frozenset[str], ...] = tuple(
     frozenset(stem(word) for word in group.split())
     for group in (
         "restart reboot recreate restarted relaunch bounce", "delete remove drop purge clean prune clear free", "revert rollback roll restore back undo",
         "increase raise extend grow enlarge resize more bigger add", "reduce lower shrink limit cap decrease less", "replace swap exchange",
-        "stop kill halt pause shut shutdown disable", "start enable up launch", "upgrade update install", "renew reissue", "check look read see verify inspect "
-        "examine confirm", "list show print display", "move migrate", "change edit set adjust reconfigure",
+        "stop kill halt pause shut shutdown disable", "start enable up launch", "upgrade update install", "renew reissue", "check look read see verify inspect examine confirm", "list show print display", "move migrate", "change edit set adjust reconfigure",
     )
 )  # fmt: skip
 
 
-def cause_without_ground(reading: Reading, cited: tuple[str, ...], cause: Cause | None) -> Iterator[str]:
-    """A cause that cites no observation, or another one than the evidence leads to."""
+def cause_without_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """A cause that cites no observation. A page may give a reason of its own in its own words."""
     text = reading.lower
     found = _CAUSE.search(text)
     if found is None or _NO_CAUSE.search(text):
         return
-    if not any(number[0] in "EC" for number in cited):
+    observed = any(item.id[0] in "EC" for item in ground.items)
+    in_general = ground.items and found[0] in _IN_GENERAL
+    if not observed and not in_general and not ground.says(found[0]):
         yield f"“{found[0]}” cites no evidence and no change"
 
 
@@ -64,18 +67,16 @@ def carries_cause(text: str) -> bool:
     return bool(_CAUSE.search(lower)) and not _NO_CAUSE.search(lower)
 
 
-def names_main_cause(text: str) -> bool:
-    return bool(_MAIN_CAUSE.search(text.lower())) and not _NO_CAUSE.search(text.lower())
-
-
 def step_without_ground(reading: Reading, ground: Ground, asked: Ground) -> Iterator[str]:
     """A step that its page does not have, and a change that no page and no item speaks of."""
-    words = content_words(reading.prose)
+    words = content_words(" ".join((reading.prose, *reading.codes)))
     pages = [item for item in ground.items if item.id.startswith("K")]
     held = content_words(" ".join(item.text for item in ground.items)) | content_words(asked.items[0].text)
     verb = _STEP.search(reading.prose)
-    if verb:
-        asks = verb["verb"] or verb["verb2"]
+    asked_for = (
+        [verb["verb"] or verb["verb2"], *(also["verb"] for also in _ALSO.finditer(reading.prose))] if verb else []
+    )
+    for asks in asked_for:
         wanted = {stem(part) for part in re.split(r"[\s-]+", asks.lower())}
         alike = set().union(*(group for group in _SAME if wanted & group)) | wanted
         if not alike & held:

@@ -18,10 +18,8 @@ _OFFSETS = {
 }  # fmt: skip
 """Hours ahead of UTC. A zone that the reader's own clock calls so comes first."""
 _ZONE = r"(?:\s?(?P<zone>[+-]\d\d:?\d\d(?!\d)|(?:" + "|".join(_OFFSETS) + r")(?![A-Za-z])))?"
-_MONTH = r"(?P<{0}>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))[a-z]{{0,6}}\.?"
-_CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d{1,9})?(?:\s?(?P<half>[apAP])\.?[mM]\b\.?)?"
-)
+_MONTH = r"(?P<{0}>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(?:[a-z]{{1,6}}|\.(?=\s))?"
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d{1,9})?(?:\s?(?P<half>[apAP])(?:\.[mM]\.|[mM]\b))?"
 WRITTEN = re.compile(
     rf"(?<![\w.:/-])(?:"
     rf"(?:(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)"
@@ -29,7 +27,7 @@ WRITTEN = re.compile(
     rf"|{_MONTH.format('month3')}\s(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])(?:,?\s(?P<year3>\d{{4}})(?!\d))?)"
     rf"(?:(?:T|,?\s(?:at\s)?){_CLOCK.replace('?P<', '?P<d_')}{_ZONE.replace('?P<', '?P<d_')})?"
     rf"|{_CLOCK}{_ZONE}"
-    rf"|(?P<bare>\d{{1,2}})\s?(?P<bare_half>[apAP])\.?[mM]\b{_ZONE.replace('?P<', '?P<b_')})(?![\w:])"
+    rf"|(?P<bare>\d{{1,2}})\s?(?P<bare_half>[apAP])(?:\.[mM]\.|[mM]\b){_ZONE.replace('?P<', '?P<b_')})(?![\w:])"
 )
 SAID = re.compile(
     r"\b(?:(?P<named>midnight|noon)|(?P<range>yesterday(?: (?:morning|afternoon|evening|night))?|last night|overnight|"
@@ -191,8 +189,10 @@ def _zone(named: str | None, own: ZoneInfo, now: datetime) -> tzinfo:
     if name[0] in "+-":
         minutes = int(name[1:3]) * 60 + int(name[-2:])
         return timezone(timedelta(minutes=minutes if name[0] == "+" else -minutes)) if minutes < 24 * 60 else own
-    if name in {(now + timedelta(days=days)).astimezone(own).tzname() for days in (0, 182)} or name not in _OFFSETS:
-        return own
+    for season in (now, now + timedelta(days=182)):
+        local = season.astimezone(own)
+        if local.tzname() == name:
+            return timezone(local.utcoffset() or timedelta(), name)
     return timezone(timedelta(hours=_OFFSETS[name]), name)
 
 

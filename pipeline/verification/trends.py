@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from core.vocabulary import SeriesSummary
 from pipeline.verification.ground import REFERENCES, Figure, Ground, Item
 from pipeline.verification.reading import Reading
 
@@ -24,16 +23,16 @@ _UP = re.compile(
 _DOWN = re.compile(
     r"\b(?:fell(?! over| back on)|fall(?:s|en|ing)(?! over)|dropp?(?:s|ed|ing)?(?! by to)|decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|shr[aiu]nk(?:s|ing|en)?|"
     r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
-    r"before)|downwards?|downward trend|plung\w+|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es))\b"
+    r"before)|downwards?|downward trend|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es))\b"
 )
 _FLAT = re.compile(
-    r"\b(?:steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
+    r"\b(?:back to normal|returned to normal|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
 )
 _NOT_SAID = re.compile(
-    r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch|wait|make sure|so that|after (?:a|the) restart)\b"
+    r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch (?:that|whether|if)|wait (?:until|for it)|make sure|so that|after (?:a|the) restart)\b"
 )
 _NEGATED = re.compile(
-    r"\b(?:not|n't|never|no longer|stopped|without|instead of|rather than|neither|nor|cannot)\b|n['’]t\b"
+    r"\b(?:not|hardly|barely|scarcely|n't|never|no longer|stopped|without|instead of|rather than|neither|nor|cannot)\b|n['’]t\b"
 )
 _NOBODY = re.compile(r"\b(?:none|nothing|nobody|neither|no)\b")
 _FLIPPED = re.compile(r"\b(?:free|available|left|headroom|remaining|spare|unused|idle|days? until|expir\w+|lifetime)\b")
@@ -58,10 +57,6 @@ _STATES: tuple[tuple[str, str], ...] = (
         r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b",
     ),
 )
-_FIRES = re.compile(r"\b(?:fir(?:es|ing|ed(?! and ended))|active)\b")
-_OVER = re.compile(
-    r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
-)
 _IS_FULL = re.compile(
     r"(?<!nearly )(?<!almost )(?<!not )(?<!is in )\b(?:is|are|was|completely|entirely|ran|already)\s(?:now\s|already\s|completely\s)?(?:full|out of (?:space|disk space|room))\b(?!\sin\b|\sat\b|\safter|\sby\b)"
 )
@@ -75,7 +70,6 @@ def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     yield from _direction(reading, ground)
     yield from _order(reading, ground)
     yield from _health(text, ground)
-    yield from _firing(text, ground)
     full = _IS_FULL.search(text)
     shares = [
         f.quantity.value for f in ground.figures if f.quantity.dimension == "ratio" and f.role in ("", "now", "maximum")
@@ -88,51 +82,49 @@ def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
     text = reading.lower
     up, down, flat = _UP.search(text), _DOWN.search(text), _FLAT.search(text)
     found = up or down
-    if _FLIPPED.search(text):
+    if _FLIPPED.search(text) or (up and down):
         return
-    courses = {direction for item in ground.items if (direction := _course(item, reading)) is not None}
+    courses = [course for item in ground.items if (course := _courses(item, reading))]
+    borne_out = set().union(*courses)
     if not courses:
         return
-    if found and not (up and down):
+    if found:
         said = 1 if up else -1
         negated = _NEGATED.search(text[max(0, found.start() - 25) : found.start()])
-        if negated and courses == {said}:
+        if negated and borne_out == {said}:
             yield f"{negated[0]} {found[0]}"
-        elif not negated and said not in courses:
+        elif not negated and said not in borne_out:
             yield found[0]
-    elif (
-        flat and not found and 0 not in courses and not _NEGATED.search(text[max(0, flat.start() - 15) : flat.start()])
-    ):
-        if all(_moves(item) for item in ground.items if _course(item, reading)):
+    elif flat and 0 not in borne_out:
+        denied = _NEGATED.search(text[max(0, flat.start() - 15) : flat.start()])
+        if not denied and all(_moves(item) for item in ground.items if _courses(item, reading)):
             yield flat[0]
 
 
-def _course(item: Item, reading: Reading) -> int | None:
-    """+1, 0 or -1 by its series, else by what its text compares; None when it tells neither."""
-    signs = {sign for one in item.series if (sign := _sign_of(one)) is not None}
-    if len(signs) == 1:
-        return signs.pop()
+def _courses(item: Item, reading: Reading) -> set[int]:
+    """The directions (+1, 0, -1) that may be told of an item: that of its series and that against its earlier values.
+
+    A sentence that speaks of yesterday or last week means only the latter. Empty when the item tells none, or of several series.
+    """
     now, past = _compared(item)
-    wanted = [f for f in past if f.role in ("yesterday", "last week") and f.role in reading.lower] or past
-    if now is None or not wanted:
-        return None
-    signs = {_sign(now.quantity.value - f.quantity.value, f.quantity.value, now.quantity.value) for f in wanted}
-    return signs.pop() if len(signs) == 1 else None
-
-
-def _sign_of(series: SeriesSummary) -> int | None:
+    wanted = [f for f in past if f.role in ("yesterday", "last week") and f.role in reading.lower]
+    compared: set[int] = set()
+    if now is not None:
+        for figure in wanted or past:
+            compared |= _signs(now.quantity.value - figure.quantity.value, now.quantity.value)
+    if wanted or len(item.series) != 1:
+        return compared if not {-1, 1} <= compared else set()
+    (series,) = item.series
     after = series.after if series.after is not None else series.last
     if series.before is not None:
-        return _sign(after - series.before, after, series.before)
-    if series.trend_per_hour:
-        return _sign(series.trend_per_hour, series.last, series.mean)
-    return None
+        return _signs(after - series.before, max(abs(after), abs(series.before)))
+    return compared | _signs(series.trend_per_hour, max(abs(series.last), abs(series.mean)))
 
 
-def _sign(change: float, *values: float) -> int:
-    if abs(change) <= SMALL * max(map(abs, values)):
-        return 0
-    return 1 if change > 0 else -1
+def _signs(change: float, value: float) -> set[int]:
+    """A small change may be called one as well as none."""
+    sign = {(change > 0) - (change < 0)}
+    return sign | {0} if abs(change) <= SMALL * value else sign
 
 
 def _compared(item: Item) -> tuple[Figure | None, list[Figure]]:
@@ -179,7 +171,7 @@ def _order(reading: Reading, ground: Ground) -> Iterator[str]:
         if (up and not down and said < 0) or (down and not up and said > 0):
             yield (up or down)[0] if (up or down) else ""  # type: ignore[index]  # one of them matched
             return
-        courses = {course for item in ground.items if (course := _course(item, reading)) is not None}
+        courses = set().union(*(_courses(item, reading) for item in ground.items))
         if courses == {-said} and old[-1].dimension != "seconds" and not _FLIPPED.search(lower):
             yield match[0].strip()
             return
@@ -208,21 +200,3 @@ def _state(item: Item) -> int | None:
         if bool(is_good) != bool(is_bad) and "log lines" not in present and "alert" not in present:
             return 1 if is_good else -1
     return None
-
-
-def _firing(text: str, ground: Ground) -> Iterator[str]:
-    """An alert that fires is not over, and one that is over does not fire."""
-    alerts = [item.text.partition("\n")[0].lower() for item in ground.items]
-    states = {
-        match[1]
-        for text_ in alerts
-        if (match := re.search(r"\bis (firing|pending|suppressed|resolved) since\b", text_))
-    }
-    if len(states) != 1:
-        return
-    (state,) = states
-    over, fires = _OVER.search(text), _FIRES.search(text)
-    if state != "resolved" and over:
-        yield over[0]
-    elif state == "resolved" and fires and not over and not _PAST.search(text):
-        yield fires[0]

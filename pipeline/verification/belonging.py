@@ -1,0 +1,76 @@
+"""What stands in one item may still belong to something else in it: an alert to another host, a time to another alert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from pipeline.verification.ground import CAMEL, Ground
+from pipeline.verification.reading import Reading
+
+_ON = re.compile(r"[^.;]{0,40}?\b(?:on|at|for|of)\s(?:the\s)?(?P<name>[\w-]+)")
+_FIRES = re.compile(r"\b(?:fir(?:es|ing|ed(?! and ended))|active)\b")
+_OVER = re.compile(
+    r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
+)
+_SEVERITIES = ("critical", "warning")
+_STATE = re.compile(r"\b(firing|pending|suppressed|resolved)\b")
+
+
+def misplaced_alerts(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "X on h", where no part of an item has both, although they have each."""
+    for alert in CAMEL.finditer(reading.prose):
+        parts = [part for part in ground.parts if alert[0].lower() in part.names]
+        place = _ON.match(reading.prose, alert.end())
+        if not parts or not place or CAMEL.search(reading.prose, alert.end(), place.start("name")):
+            continue
+        host = place["name"].lower()
+        elsewhere = any(host in part.names for part in ground.parts)
+        if (
+            elsewhere
+            and not any(host in part.names for part in parts)
+            and any(part.names - {alert[0].lower()} for part in parts)
+        ):
+            yield f"{alert[0]} on {place['name']}"
+
+
+def of_another(real: datetime, reading: Reading, ground: Ground) -> bool:
+    """Whether a time stands only beside names that the claim does not mention, while those it mentions have others."""
+    if any(series.onset == real for item in ground.items for series in item.series):
+        return False
+    beside = [part.names for part in ground.parts if real in part.events and part.names]
+    if not beside or any(
+        real in item.events and not any(real in part.events for part in item.parts) for item in ground.items
+    ):
+        return False
+    told = {token.lower() for _, token in reading.tokens} | {name.lower() for name in CAMEL.findall(reading.prose)}
+    mentioned = set().union(*(part.names for part in ground.parts)) & told
+    with_times = set().union(*(part.names for part in ground.parts if part.events))
+    return bool(mentioned & with_times) and not any(names & told for names in beside)
+
+
+def severities_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """A warning called critical, or the other way round."""
+    said = {severity for severity in _SEVERITIES if re.search(rf"(?<!not )\b{severity}\b", reading.lower)}
+    told = {word for part in ground.parts if _STATE.search(part.text) for word in _SEVERITIES if word in part.text}
+    if len(said) == 1 and told and not said & told:
+        yield next(iter(said))
+
+
+def states_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """An alert that fires is not over, and one that is over does not fire."""
+    text = reading.lower
+    over, fires = _OVER.search(text), _FIRES.search(text)
+    if bool(over) == bool(fires):
+        return
+    for alert in {name.lower() for name in CAMEL.findall(reading.prose)} or {""}:
+        states = {
+            match[1]
+            for part in ground.parts
+            if (alert in part.names or (not alert and " is " in part.text)) and (match := _STATE.search(part.text))
+        }
+        if over and states and "resolved" not in states and not any("ended" in part.text for part in ground.parts):
+            yield over[0]
+        elif fires and states == {"resolved"}:
+            yield fires[0]

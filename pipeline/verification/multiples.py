@@ -1,0 +1,43 @@
+"""Multiples in words: "doubled", "almost tripled", "halved"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pipeline.verification.derived import Range, pairs
+from pipeline.verification.ground import Ground
+from pipeline.verification.quantities import Quantity
+from pipeline.verification.reading import Reading
+
+_WORDS: tuple[tuple[str, float], ...] = (
+    (r"doubled|doubling|doubles|double(?!-)|twofold|two-fold|twice", 2.0), (r"tripled|tripling|triples?|threefold|three-fold|thrice", 3.0),
+    (r"quadrupled|quadrupl\w+|fourfold|four-fold", 4.0), (r"fivefold|five-fold", 5.0), (r"tenfold|ten-fold", 10.0),
+    (r"halved|halving|halves", 0.5),
+)  # fmt: skip
+_MULTIPLE = re.compile(
+    r"(?P<bound>more than |over |nearly |almost |about |roughly |at least |close to )?\b(?:"
+    + "|".join(f"(?P<w{place}>{words})" for place, (words, _) in enumerate(_WORDS))
+    + r")\b"
+)
+
+
+def multiples_in_words(reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[str]:
+    """ "doubled", "almost tripled": those that no two cited figures bear out."""
+    for match in _MULTIPLE.finditer(reading.lower):
+        factor = next(factor for place, (_, factor) in enumerate(_WORDS) if match[f"w{place}"])
+        counted = any(f.quantity.dimension in ("count", "times") and f.quantity.value == factor for f in ground.figures)
+        if (match["w0"] == "twice" and counted) or match[0].strip() in ground.tokens:
+            continue
+        low, high = _spread(factor, (match["bound"] or "").strip())
+        kinds = {figure.quantity.dimension for figure in ground.figures} - {"times", "points"}
+        found = ((a, b) for kind in sorted(kinds) for a, b in pairs(kind, reading, ground, shown) if b.value)
+        if not any(low <= abs(a.value / b.value) <= high for a, b in found):
+            yield match[0].strip()
+
+
+def _spread(factor: float, bound: str) -> Range:
+    low, high = (0.85, 1.15) if not bound or bound in ("about", "roughly", "close to") else (0.8, 1.02)
+    if bound in ("more than", "over", "at least"):
+        low, high = 0.99, 1.6
+    return factor * low, factor * high
