@@ -76,6 +76,7 @@ def build_api(settings: Settings) -> FastAPI:
     """The application over the given settings."""
     sources = build_sources(settings)
     assistant = build_assistant(settings, sources)
+    assistant.lasting = True
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from app.wiring import build_assistant, build_sources, index_directory
+from app.wiring import build_assistant, build_sources, index_directory, over_budget
 from core.errors import KnowledgeError, SreError
 from core.settings import Settings
 from pipeline.sources import Sources
@@ -161,7 +161,8 @@ def _language_model(settings: Settings) -> Component:
         return Component(
             "language model", "failed", told, unlocks, "correct it; until then answers are written by code"
         )
-    return Component("language model", "ok", f"{told} (not asked now)", unlocks)
+    spent = over_budget(settings)
+    return Component("language model", "ok", f"{told} (not asked now){f'; {spent}' if spent else ''}", unlocks)
 
 
 def _index_status(settings: Settings) -> Manifest:

@@ -14,7 +14,7 @@ from core.errors import ConfigurationError, KnowledgeError
 from core.redact import redact
 from core.settings import Settings
 from core.telemetry import charge
-from core.vocabulary import Passage
+from core.vocabulary import Passage, Program
 from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
@@ -61,6 +61,7 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
     if settings.program is not None:
         try:
             load_state(assistant, settings.program)
+            assistant.program = Program(source="champion")
         except ConfigurationError as error:
             problems.append(f"{error}; the program answers as it was shipped")
     for problem in problems:
@@ -98,6 +99,16 @@ def build_sources(settings: Settings) -> Sources:
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
+
+
+def over_budget(settings: Settings) -> str | None:
+    """Why no model is asked today. Raises ConfigurationError."""
+    from core.costs import load_prices
+    from core.ledger import Ledger
+    from core.store import FILE_NAME, Store
+
+    prices = load_prices(settings.lm_prices)
+    return Ledger(Store(settings.data_dir / FILE_NAME), prices, settings.daily_budget_usd).over_budget(now())
 
 
 def price_problems(settings: Settings) -> list[str]:

@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 Period = Literal["day", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 KEPT = timedelta(days=400)
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+MAX_TOKENS = 10**12
+"""Of one call; a provider that counts more than the database can hold must not stop the ledger."""
 MAX_UNWRITTEN = 10_000
 """Calls that wait while the database cannot be written; what comes then is lost, and it is logged."""
 MAX_DAYS = 3
@@ -158,7 +161,8 @@ class Ledger:
             connection.execute(delete(_CALLS).where(_CALLS.c.at < oldest.timestamp()))
 
     def _row(self, call: ModelCall) -> dict[str, Any]:
-        return {**asdict(call), "at": call.at.timestamp(), "writer": self._writer}
+        counted = {name: min(max(int(getattr(call, name)), 0), MAX_TOKENS) for name in TOKENS}
+        return {**asdict(call), **counted, "at": call.at.timestamp(), "writer": self._writer}
 
 
 def _total_since(start: datetime) -> Select[Any]:

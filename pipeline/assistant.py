@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -18,17 +18,18 @@ from zoneinfo import ZoneInfo
 import dspy
 
 from core import clock
-from core.errors import ModelError, ModelUnavailable, StoreError
+from core.errors import ModelError, ModelUnavailable, SreError, StoreError
 from core.telemetry import DEGRADED, GAPS, QUESTION_SECONDS, QUESTIONS, Meter, metered
 from core.vocabulary import Answer, Program
-from pipeline.brief import Brief, Gaps
+from pipeline.brief import Brief
 from pipeline.cached import still_true
 from pipeline.classify import check_question, classify
-from pipeline.conversation import Conversation, turn_of
+from pipeline.conversation import turn_of
 from pipeline.explain import explain
 from pipeline.firing import current_alerts
 from pipeline.follow_up import resolve
 from pipeline.gather import Gatherer
+from pipeline.inquiry import Inquiry
 from pipeline.investigate import Investigator, needs_investigation
 from pipeline.language_model import Models
 from pipeline.last_good import LastGood, key_of
@@ -39,42 +40,22 @@ from pipeline.rewrite import Rewriter
 from pipeline.sessions import Sessions, Talk
 from pipeline.shorten import Shortener
 from pipeline.sources import Sources
-from pipeline.synthesise import Synthesiser, Written
+from pipeline.synthesise import Synthesiser
 from tools.inventory import Inventory, inventory_from_alerts
 
 LOG = logging.getLogger(__name__)
 
-LAST_WORD_S = 0.5
-"""Kept free before the deadline, so that a model that is still writing becomes an answer by code and not nothing."""
+PATIENCE = 0.4
+"""The share of the deadline for which a question waits for an earlier one of its session."""
 SAID_BY_CODE = frozenset({"out_of_scope", "self_status", "follow_up", "report"})
 """There is nothing in them for a model to reason about."""
-
-
-@dataclass
-class Inquiry:
-    """One question on its way, and what is known so far: a deadline in between loses none of it."""
-
-    text: str
-    asked_at: datetime
-    live: bool
-    session_id: str | None = None
-    conversation: Conversation | None = None
-    gaps: Gaps = field(default_factory=Gaps)
-    until: float = 0.0
-    brief: Brief | None = None
-    written: Written | None = None
-    last_good: tuple[Answer, datetime] | None = None
-
-    def with_gaps(self, brief: Brief) -> Brief:
-        """The brief with what could not be read until now, which the model is told, too."""
-        return replace(brief, gaps=tuple(self.gaps.lines))
 
 
 class Assistant(dspy.Module):
     """Answers questions over the sources it was given. Safe to use for many questions at once.
 
-    Without `models` code answers alone. `problems` are told with each answer: why there is no model although one is set. Its
-    state, the prompts with their examples, is JSON (`pipeline.program_state`).
+    Without `models` code answers alone. `problems` are told with each answer: why there is no model although one is set. `lasting`
+    says that its event loop runs on between questions. Its state, the prompts with their examples, is JSON (`pipeline.program_state`).
     """
 
     def __init__(
@@ -86,7 +67,6 @@ class Assistant(dspy.Module):
         models: Models | None = None,
         sessions: Sessions | None = None,
         last_good: LastGood | None = None,
-        program: Program | None = None,
     ) -> None:
         super().__init__()
         self._sources = sources
@@ -95,8 +75,9 @@ class Assistant(dspy.Module):
         self._models = models
         self._sessions = sessions
         self._last_good = last_good
-        self._program = program or Program()
+        self.program = Program()
         self.problems: tuple[str, ...] = ()
+        self.lasting = False
         self._gatherer = Gatherer(sources, zone)
         self.recognise = Recogniser()
         self.rewrite = Rewriter()
@@ -114,6 +95,7 @@ class Assistant(dspy.Module):
         # To the second, so that questions asked together read the same moment, and share what they read.
         asked_at = clock.refuse_future(at, field="at") if at else clock.now().replace(microsecond=0)
         inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)
+        inquiry.ends = asyncio.get_running_loop().time() + self._deadline_s
         with metered() as meter:
             async with AsyncExitStack() as stack:
                 talk = await self._talk(inquiry, stack)
@@ -137,11 +119,10 @@ class Assistant(dspy.Module):
 
     async def aforward(self, inquiry: Inquiry) -> dspy.Prediction:
         """The steps in their order, each on what the ones before it found."""
-        inquiry.until = asyncio.get_running_loop().time() + self._deadline_s - LAST_WORD_S
         for problem in self.problems:
             inquiry.gaps.add(f"model: {problem}")
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout_at(inquiry.ends):
                 inventory = await self._classify(inquiry)
                 await self._gather(inquiry, inventory)
                 await self._retrieve(inquiry)
@@ -202,7 +183,7 @@ class Assistant(dspy.Module):
         if self._models is None or inquiry.brief is None or needs_investigation(inquiry.brief) is None:
             return
         inquiry.brief = await self.investigate.acall(
-            inquiry.with_gaps(inquiry.brief), self._sources, self._models, inquiry.gaps, deadline=inquiry.until
+            inquiry.with_gaps(inquiry.brief), self._sources, self._models, inquiry.gaps, deadline=inquiry.half_time
         )
 
     async def _synthesise(self, inquiry: Inquiry) -> None:
@@ -215,8 +196,8 @@ class Assistant(dspy.Module):
             inquiry.written = await self.synthesise.acall(
                 inquiry.with_gaps(brief), _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
             )
-        except ModelError as error:
-            DEGRADED.labels("synthesise", error.reason).inc()
+        except SreError as error:
+            DEGRADED.labels("synthesise", error.reason if isinstance(error, ModelError) else "failed").inc()
             inquiry.gaps.add(f"model: {error}; the answer was written by code")
             if isinstance(error, ModelUnavailable) and self._last_good is not None and inquiry.live:
                 try:
@@ -240,13 +221,13 @@ class Assistant(dspy.Module):
             )
             brief = Brief(question, nothing, self._zone, alerts_read=False, history_read=False, measured=False)
         answer = explain(replace(inquiry.with_gaps(brief), model=self.model))
-        answer = answer.model_copy(update={"program": self._program})
+        answer = answer.model_copy(update={"program": self.program})
         if inquiry.written is not None:
             return answer.model_copy(
                 update={"answer": inquiry.written.text, "cause": inquiry.written.cause, "mode": "llm"}
             )
         if inquiry.last_good is not None:
-            return still_true(*inquiry.last_good, answer, brief) or answer
+            return still_true(*inquiry.last_good, answer, inquiry.with_gaps(brief)) or answer
         return answer
 
     async def _talk(self, inquiry: Inquiry, stack: AsyncExitStack) -> Talk | None:
@@ -254,10 +235,13 @@ class Assistant(dspy.Module):
         if self._sessions is None or inquiry.session_id is None:
             return None
         try:
-            talk = await stack.enter_async_context(self._sessions.turn(inquiry.session_id, wait_s=self._deadline_s))
+            wait_s = self._deadline_s * PATIENCE
+            talk = await stack.enter_async_context(self._sessions.turn(inquiry.session_id, wait_s=wait_s))
         except StoreError as error:
             inquiry.gaps.add(f"{error}; this question stands alone")
             return None
+        if not talk.alone:
+            inquiry.gaps.add("session: its last question is still being answered; this one does not know of it")
         inquiry.conversation = talk.conversation
         return talk
 
@@ -269,9 +253,10 @@ class Assistant(dspy.Module):
         try:
             if talk is not None:
                 await talk.remember(turn_of(brief.question, answer, brief))
-                if self._models is not None and self._sessions is not None:
+                if self.lasting and self._models is not None and self._sessions is not None:
                     self.shorten.start(self._sessions, self._models, talk.conversation.session_id)
-            if answer.mode == "llm" and inquiry.live and self._last_good is not None:
+            alone = inquiry.conversation is None or not inquiry.conversation.turns
+            if answer.mode == "llm" and inquiry.live and alone and self._last_good is not None:
                 await asyncio.to_thread(self._last_good.keep, key_of(brief.question), answer, inquiry.asked_at)
         except StoreError as error:
             return answer.model_copy(update={"gaps": (*answer.gaps, f"{error}; this answer is not remembered")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from core.errors import InvalidInput
@@ -13,6 +14,8 @@ MAX_QUESTION_CHARACTERS = 400
 MAX_SUBJECTS = 20
 """Of a turn; a question about a group of hosts may have many."""
 MAX_SESSION_ID_CHARACTERS = 200
+_CITED = re.compile(r" ?\[[EKC]\d[^\]]{0,60}\]")
+"""Numbers of items of another answer."""
 CHARACTERS_PER_TOKEN = 3
 """Fewer than English has, so that names and numbers do not overrun a budget."""
 RECENT_TOKENS = 900
@@ -57,7 +60,7 @@ class Conversation(Frozen):
         told = [f"Earlier: {self.summary}"] if self.summary else []
         for turn in self.turns:
             about = f" (about {', '.join(turn.subjects)})" if turn.subjects else ""
-            told.append(f"Asked{about}: {turn.question}\nAnswered: {turn.answer}")
+            told.append(f"Asked{about}: {turn.question}\nAnswered: {_CITED.sub('', turn.answer)}")
         return "\n".join(told)
 
 

@@ -6,6 +6,7 @@ without end, and spends one more call on its conclusion. Here every result becom
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,10 +17,10 @@ from core.telemetry import DEGRADED
 from pipeline.brief import Brief, Gaps
 from pipeline.firing import alert_history
 from pipeline.language_model import Models
-from pipeline.render import render
+from pipeline.render import fenced, render
 from pipeline.sources import Sources
 from signatures.investigate import Investigate
-from tools.toolbox import Found, Toolbox, describe
+from tools.toolbox import MAX_CHARACTERS, Found, Toolbox, describe
 
 STEPS = 6
 DONE = frozenset({"done", "finish", "none", "conclude", "answer", "stop"})
@@ -117,9 +118,16 @@ class Investigator(dspy.Module):
                 )
                 continue
             trail.asked.add(key)
-            found = await toolbox.call(tool, arguments)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    found = await toolbox.call(tool, arguments)
+            except TimeoutError:
+                gaps.add(f"model: looked no further after {STEPS - left + 1} of {STEPS} steps ({tool} took too long)")
+                return brief
             brief, numbers = _joined(brief, found)
-            trail.add(call, f"{numbers}{found.text}")
+            for line in found.gaps:
+                gaps.add(line)
+            trail.add(call, f"{numbers}\n{fenced(found.text, MAX_CHARACTERS * 2)}")
         gaps.add(f"model: the investigation ended after {STEPS} steps without a conclusion of its own")
         return brief
 

@@ -31,7 +31,7 @@ _ANSWERS = Table(
 
 
 def key_of(question: Question) -> str:
-    """What makes two questions the same: what they are after and about; where that is nothing by name, their words.
+    """What makes two questions the same: the alerts and the machines they name; where no alert is named, their words.
 
     A question about a time of its own is the same only with that very time.
     """
@@ -39,7 +39,7 @@ def key_of(question: Question) -> str:
     words = " ".join(re.findall(r"\w+", question.text.casefold()))
     families = sorted(family.name for family in question.families)
     then = [question.window.start.isoformat(), question.window.end.isoformat()] if question.named_window else []
-    parts = [question.intent, *(about or (words,)), *families, *then]
+    parts = [question.intent, *about, *(() if question.alert_names else (words,)), *families, *then]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

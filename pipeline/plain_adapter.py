@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from dspy import ChatAdapter, Signature
@@ -32,7 +33,7 @@ class PlainAdapter(ChatAdapter):
         return messages
 
     def parse(self, signature: type[Signature], completion: str) -> dict[str, Any]:
-        text = _COMPLETED.sub("", _THINKING.sub("", completion)).strip()
+        text = _COMPLETED.sub("", _THINKING.sub("", _printable(completion))).strip()
         try:
             return self._fields(signature, text)
         except AdapterParseError:
@@ -74,6 +75,11 @@ def _as_prose(signature: type[Signature], text: str) -> str | None:
     if len(text.split()) < 2 or text.startswith(("{", "[", "```", "<")):
         return None
     return f"[[ ## {required[0]} ## ]]\n{text}"
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which a terminal would obey, and lone surrogates, which nothing can store."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
 
 
 def _harmless(text: str) -> str:

@@ -41,7 +41,8 @@ def load_state(program: dspy.Module, path: Path) -> None:
         raise ConfigurationError(f"SRE_PROGRAM: {path} does not hold the prompts {', '.join(sorted(known))}")
     before = program.dump_state()
     try:
-        program.load_state(state)
+        # A model in the state would be asked in place of ours, past the budget and with keys of the environment.
+        program.load_state({name: {**prompt, "lm": None} for name, prompt in state.items()})
     except Exception as error:  # DSPy checks no field of it and fails with whatever comes
         program.load_state(before)
         raise ConfigurationError(f"SRE_PROGRAM: {path} cannot be used ({type(error).__name__}: {error})") from error

@@ -42,6 +42,8 @@ class Recogniser(dspy.Module):
             DEGRADED.labels("classify", error.reason).inc()
             gaps.add(f"model: the question was understood by rules alone ({error})")
             return question
+        if seen.intent == "follow_up":  # what it follows is known by rules, or not at all
+            return question
         named = [name for each in seen.subjects for name in inventory.resolve(each).subjects]
         return replace(
             question, intent=seen.intent, subjects=question.subjects or tuple(dict.fromkeys(named)), sure=True

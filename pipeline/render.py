@@ -125,9 +125,10 @@ def _head(brief: Brief) -> str:
         lines.append("Measurements: none")
     if brief.nearest_pages and not brief.passages:
         lines.append("Runbooks: none answers")
-    lines += [f"Not seen: {_line(gap, MAX_NAME)}" for gap in brief.gaps[:MAX_GAPS]]
-    if len(brief.gaps) > MAX_GAPS:
-        lines.append(f"Not seen: {len(brief.gaps) - MAX_GAPS} more")
+    unseen = [gap for gap in brief.gaps if not gap.startswith("model: ")]
+    lines += [f"Not seen: {_line(gap, MAX_NAME)}" for gap in unseen[:MAX_GAPS]]
+    if len(unseen) > MAX_GAPS:
+        lines.append(f"Not seen: {len(unseen) - MAX_GAPS} more")
     return "\n".join(lines)
 
 
@@ -192,7 +193,7 @@ def _evidence(item: Evidence, brief: Brief, limit: int) -> str:
     if item.source in WORDED_BY_CODE and not item.title.startswith(WORDED_OUTSIDE):
         return f"[{item.id}] {_line(item.source)}{said}{cut}: {_line(item.summary, limit)}{_moved(item, brief)}"
     title = _line(item.title, MAX_NAME)
-    return f"[{item.id}] {_line(item.source)}, {title}{said}{cut}:\n{_fenced(item.summary, limit)}"
+    return f"[{item.id}] {_line(item.source)}, {title}{said}{cut}:\n{fenced(item.summary, limit)}"
 
 
 def _window(item: Evidence, brief: Brief) -> str:
@@ -220,13 +221,13 @@ def _change(change: AnsweredChange, brief: Brief, limit: int) -> str:
     why = f" Reasons: {_line('; '.join(change.reasons), limit)}." if change.reasons else ""
     told = "\n".join(filter(None, (change.title, change.detail, change.diff)))
     what = f"{change.kind.replace('_', ' ')} on {_line(change.entity or '?')}"
-    return f"[{change.id}] {what} at {when}.{why}\n{_fenced(told, limit)}"
+    return f"[{change.id}] {what} at {when}.{why}\n{fenced(told, limit)}"
 
 
 def _passage(passage: Passage, limit: int) -> str:
     fresh = f" ({_line(passage.freshness)})" if passage.freshness else ""
     where = _line(f"{passage.document} › {passage.heading}", MAX_NAME)
-    return f"[{passage.id}] {passage.kind} {where}{fresh}:\n{_fenced(passage.text, limit)}"
+    return f"[{passage.id}] {passage.kind} {where}{fresh}:\n{fenced(passage.text, limit)}"
 
 
 def _relative(at: datetime, onset: tuple[datetime, str | None]) -> str:
@@ -236,7 +237,7 @@ def _relative(at: datetime, onset: tuple[datetime, str | None]) -> str:
     return f"{away} the onset{f' [{onset[1]}]' if onset[1] else ''}"
 
 
-def _fenced(text: str, limit: int) -> str:
+def fenced(text: str, limit: int) -> str:
     return f"{FENCE}\n{_harmless(_shortened(redact(text), limit))}\n{FENCE}"
 
 

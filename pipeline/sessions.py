@@ -60,6 +60,8 @@ class Talk:
 
     conversation: Conversation
     _sessions: Sessions
+    alone: bool = True
+    """False when an earlier question of the session was still being answered, so that this one does not know of it."""
 
     async def remember(self, turn: Turn) -> None:
         """Add the turn after whatever was said meanwhile. Raises StoreError."""
@@ -86,7 +88,7 @@ class Sessions:
             async with asyncio.timeout(wait_s):
                 held = await lock.acquire()
         try:
-            yield Talk(await asyncio.to_thread(self.load, session_id), self)
+            yield Talk(await asyncio.to_thread(self.load, session_id), self, alone=held)
         finally:
             if held:
                 lock.release()

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import dspy
 
-from core.errors import BadModelAnswer
+from core.errors import BadModelAnswer, ModelError
 from core.redact import redact
-from core.telemetry import DEGRADED
 from core.vocabulary import Cause
 from pipeline.brief import Brief, Gaps
 from pipeline.language_model import Models
@@ -60,12 +59,19 @@ class Synthesiser(dspy.Module):
         verdict = check(written, brief)
         if verdict.problems:
             again = CORRECTION.format(question=question, draft=written.text, problems=_told(verdict.problems))
-            written = await self._draft(brief, again, conversation, models, gaps, deadline=deadline)
-            verdict = check(written, brief)
+            try:
+                second = await self._draft(brief, again, conversation, models, gaps, deadline=deadline)
+            except ModelError as error:
+                if verdict.core_lost:
+                    raise
+                gaps.add(f"model: it could not correct its answer ({error})")
+            else:
+                corrected = check(second, brief)
+                if (corrected.core_lost, -corrected.kept) <= (verdict.core_lost, -verdict.kept):
+                    written, verdict = second, corrected
         for problem in verdict.problems[:MAX_TOLD]:
             gaps.add(f"model: a sentence was cut, “{problem.sentence[:MAX_SENTENCE]}”: {problem.what}")
         if verdict.core_lost:
-            DEGRADED.labels("verify", "core_lost").inc()
             raise BadModelAnswer(f"what {models.name} wrote does not stand in the evidence")
         return Written(redact(verdict.text), less_sure(written.cause, verdict))
 

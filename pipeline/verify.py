@@ -11,7 +11,12 @@ from collections.abc import Iterator, Sequence
 from core.vocabulary import Cause
 from pipeline.brief import Brief
 from pipeline.general_steps import load_general_steps
-from pipeline.verification.belonging import misplaced_alerts, severities_against_ground, states_against_ground
+from pipeline.verification.belonging import (
+    misplaced_alerts,
+    reversed_changes,
+    severities_against_ground,
+    states_against_ground,
+)
 from pipeline.verification.claims import LINK, Claim, cited, read_claims
 from pipeline.verification.commands import code_without_ground, commands_without_ground, links_without_ground
 from pipeline.verification.cutting import cut
@@ -114,7 +119,7 @@ def _wrong(
     for piece in _pieces(reading, ground, library, nearby=library.ground(paragraph), known=known, cause=cause):
         yield f"{piece} {where}"
     if claim.kind != "heading":
-        yield from _contradictions(reading, ground, library.background)
+        yield from _contradictions(reading, ground, library.background, known)
 
 
 def _pieces(
@@ -142,18 +147,15 @@ def _of_step(reading: Reading, cause: Cause | None) -> frozenset[str]:
     return frozenset({cause.entity.lower()} if from_a_page and cause and cause.entity else ())
 
 
-def _contradictions(reading: Reading, cites: Ground, asked: Ground) -> Iterator[str]:
+def _contradictions(reading: Reading, cites: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
     """What the cited items say otherwise, or leave open."""
-    for word in (
-        *trends_against_ground(reading, cites),
-        *states_against_ground(reading, cites),
-        *severities_against_ground(reading, cites),
-    ):
+    checks = (trends_against_ground, states_against_ground, severities_against_ground, reversed_changes)
+    for word in (word for check in checks for word in check(reading, cites)):
         yield f"“{word}” is not what {cites.listed} shows"
     for topic in topics_without_ground(reading, cites):
         yield f"{cites.listed} {'are' if len(cites.items) > 1 else 'is'} not about {topic}"
     yield from cause_without_ground(reading, cites)
-    yield from step_without_ground(reading, cites, asked)
+    yield from step_without_ground(reading, cites, asked, known)
 
 
 def _told(claim: Claim) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from rapidfuzz import process
 
-from core.errors import SreError
+from core.errors import InvalidInput, SreError
 from core.redact import redact
 from core.vocabulary import Alert, Evidence, Passage, SeriesSummary, Window
 from tools.inventory import Inventory
@@ -52,6 +52,7 @@ class Found:
     text: str
     evidence: tuple[Evidence, ...] = ()
     passages: tuple[Passage, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 class Toolbox:
@@ -93,8 +94,9 @@ class Toolbox:
         try:
             found = await tool(**{key: value for key, value in values.items() if value})
         except SreError as error:
-            return Found(redact(f"{name}: {error}")[:MAX_CHARACTERS])
-        return Found(_cut(redact(found.text)), found.evidence, found.passages)
+            said = redact(f"{name}: {error}")[:MAX_CHARACTERS]
+            return Found(said, gaps=() if isinstance(error, InvalidInput) else (redact(str(error)),))
+        return replace(found, text=_cut(redact(found.text)))
 
     def tools(self) -> Mapping[str, Callable[..., Awaitable[Found]]]:
         """By name, in the order in which they are described."""
@@ -153,7 +155,7 @@ class Toolbox:
             id="", source="logs", title=f"log lines of {entity}", query=f"entities={entity} contains={contains}",
             window=window, summary=_cut(redact(summary)), returned=len(rows), available=result.available,
         )  # fmt: skip
-        return Found(summary, (item,))
+        return Found(summary, (item,), gaps=tuple(result.gaps))
 
     async def alerts(self, hours: str = "24") -> Found:
         """Alerts that fired in the last hours"""

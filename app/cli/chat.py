@@ -6,14 +6,17 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Annotated
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.screen import say, say_error, working
 from core import clock
 from core.errors import SreError
+
+if TYPE_CHECKING:
+    from pipeline.assistant import Assistant
 
 PROMPT = "› "
 
@@ -34,7 +37,7 @@ def chat(
     configure_logging("WARNING")
     assistant = build_assistant(settings)
     say(f"session {session_id} (go on later with: sre chat --session {session_id}); Ctrl-D ends it")
-    with asyncio.Runner() as runner:  # one loop for all questions, so that connections stay open
+    with asyncio.Runner() as runner, closing_behind(assistant, runner):  # one loop, so that connections stay open
         for question in questions():
             try:
                 with working("looking"):
@@ -45,6 +48,13 @@ def chat(
                 say("stopped; Ctrl-D ends the conversation")
             else:
                 show(answer)
+
+
+@contextmanager
+def closing_behind(assistant: Assistant, runner: asyncio.Runner) -> Iterator[None]:
+    try:
+        yield
+    finally:
         runner.run(assistant.__aexit__())
 
 

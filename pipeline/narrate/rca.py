@@ -127,5 +127,5 @@ def _follow_ups(brief: Brief, actions: Sequence[Action]) -> str:
     if brief.nearest_pages:
         lines.append("Write a runbook: none answers for this.")
     lines += [f"Stale page: `{p.document}` ({p.freshness}) [{p.id}]" for p in brief.passages if "stale" in p.freshness]
-    lines += [f"Could not be read: {plain(gap)}" for gap in brief.gaps]
+    lines += [f"Could not be read: {plain(gap)}" for gap in brief.gaps if not gap.startswith("model: ")]
     return sections.join(sections.bullets(lines), pages.to_do(brief, actions))

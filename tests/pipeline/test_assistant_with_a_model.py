@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -299,3 +300,32 @@ async def test_a_wrong_setting_is_told_and_the_rest_works(ask, overrides, proble
     answer, _ = await ask(answer_by_rules, **overrides)
     assert answer.cause is not None
     assert any(problem in gap for gap in answer.gaps)
+
+
+async def test_a_long_investigation_leaves_time_to_write(ask) -> None:
+    """Every call takes a while; what was found is used all the same."""
+
+    def script(asked: Asked) -> Reply:
+        if not is_investigation(asked):
+            return answer_by_rules(asked)
+        return replace(tool("host", f"name: pve{len(asked.user) % 3 + 1}"), delay_s=1.5)
+
+    answer, server = await ask(script, UNSOLVED)
+    assert any("looked no further" in gap for gap in answer.gaps)
+    assert not is_investigation(server.asked[-1]), "the last word was kept for the answer"
+
+
+async def test_a_correction_that_fails_does_not_cost_the_first_draft(ask) -> None:
+    text = "adguard's DNS probe is failing [E3]. The resolver adguard does not resolve names [E1]. It lost 7,312 queries [E3]."
+    replies = iter([says(text)])
+    answer, _ = await ask(lambda _: next(replies, Reply(status=400)))
+    assert answer.mode == "llm"
+    assert "DNS probe is failing" in answer.answer
+    assert "7,312" not in answer.answer
+    assert any("could not correct" in gap for gap in answer.gaps)
+
+
+async def test_what_a_terminal_would_obey_is_taken_out(ask) -> None:
+    answer, _ = await ask([says("adguard's DNS probe is \x1b[2Jfailing \ud800[E3], says its item.")])
+    assert "\x1b" not in answer.model_dump_json()
+    assert "failing" in answer.answer
