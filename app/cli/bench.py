@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optimise.retrieval import Figures, Outcome, Pair
 
 PAGES_NAMED = 5
+SENTENCES = Path(__file__).resolve().parents[2] / "evalsets" / "verification"
 bench = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
@@ -75,6 +76,30 @@ def retrieval(
     if show_misses and not as_json:
         for outcome in misses(measured["hybrid"]):
             _print_miss(outcome)
+
+
+@bench.command()
+def verification(
+    *,
+    split: Annotated[str, typer.Option(help="dev (to improve it with) or frozen (only to report).")] = "dev",
+    cases: Annotated[Path, typer.Option(help="Directory of judged sentences.", show_default=False)] = SENTENCES,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """How well the check of a model's answers tells false sentences from true ones."""
+    from optimise.verification import load_cases, measure
+    from pipeline.verify import verify
+
+    if split not in {"dev", "frozen"}:
+        raise InvalidInput(f"--split: {split[:40]!r} is neither dev nor frozen")
+    half: Literal["dev", "frozen"] = "frozen" if split == "frozen" else "dev"
+    found = measure(load_cases(cases, half), lambda sentence, facts: bool(verify(sentence, facts).problems))
+    if as_json:
+        print(found.model_dump_json(indent=2))
+        return
+    for kind in found.kinds:
+        print(f"{'true' if kind.true else 'false'}  {kind.kind:18} {kind.flagged:3} of {kind.cases} objected to")
+    print(f"false claims found: {found.recall:.3f} of {found.false_cases}")
+    print(f"false alarms: {found.false_alarms:.3f} of {found.true_cases} true sentences")
 
 
 def _refuse_index_of_others(index: Path, corpus: Sequence[Path]) -> None:
