@@ -42,6 +42,7 @@ from pipeline.shorten import Shortener
 from pipeline.sources import Sources
 from pipeline.synthesise import Synthesiser
 from tools.inventory import Inventory, inventory_from_alerts
+from tools.sharing import Sharing
 
 LOG = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Assistant(dspy.Module):
         self.problems: tuple[str, ...] = ()
         self.lasting = False
         self._gatherer = Gatherer(sources, zone)
+        self._sharing = Sharing()
         self.recognise = Recogniser()
         self.rewrite = Rewriter()
         self.investigate = Investigator()
@@ -172,7 +174,7 @@ class Assistant(dspy.Module):
     async def _retrieve(self, inquiry: Inquiry) -> None:
         if inquiry.brief is None:
             return
-        inquiry.brief = await retrieve(inquiry.brief, self._sources.knowledge, inquiry.gaps)
+        inquiry.brief = await retrieve(inquiry.brief, self._sources.knowledge, inquiry.gaps, sharing=self._sharing)
         if self._models is not None:
             inquiry.brief = await self.rewrite.acall(
                 inquiry.brief, self._sources.knowledge, self._models, inquiry.gaps, deadline=inquiry.until

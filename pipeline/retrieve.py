@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from core import clock
 from core.errors import SreError
@@ -14,6 +15,7 @@ from pipeline.brief import Brief, Gaps
 from pipeline.freshness import freshness_note, unknown_names
 from pipeline.signals import load_domain
 from pipeline.sources import Knowledge
+from tools.sharing import Sharing
 
 PASSAGES = 3
 DO_HEADINGS = ("mitigation", "steps", "fix", "resolution", "remediation", "procedure")
@@ -21,10 +23,13 @@ LOOKUPS = frozenset({"runbook_lookup", "playbook_lookup"})
 WITHOUT_PAGES = frozenset({"out_of_scope", "self_status", "report", "follow_up", "what_changed", "log_question"})
 
 
-async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps, *, words: str | None = None) -> Brief:
+async def retrieve(
+    brief: Brief, knowledge: Knowledge | None, gaps: Gaps, *, words: str | None = None, sharing: Sharing | None = None
+) -> Brief:
     """The brief with up to three passages, the one that says what to do first; with the nearest pages when none answers.
 
-    `words` are what to look for, if not those of the question, the alert and the cause.
+    `words` are what to look for, if not those of the question, the alert and the cause. Questions at once that look for the same
+    share one search by way of `sharing`.
     """
     if not _needs_pages(brief):
         return brief
@@ -33,7 +38,17 @@ async def retrieve(brief: Brief, knowledge: Knowledge | None, gaps: Gaps, *, wor
         return brief
     with busy("retrieval"):
         try:
-            passages, nearest = await asyncio.to_thread(_search, knowledge, brief, words or search_words(brief))
+            wanted = words or search_words(brief)
+            # All that the result depends on, and the event loop that waits for it.
+            key = (
+                asyncio.get_running_loop(),
+                wanted,
+                brief.question.intent,
+                _annotated_page(brief),
+                id(brief.inventory),
+            )
+            search = partial(asyncio.to_thread, _search, knowledge, brief, wanted)
+            passages, nearest = await (sharing or Sharing()).once(key, search)
         except SreError as error:
             gaps.add(f"runbooks: {error}")
             return brief
@@ -103,11 +118,16 @@ def _with_freshness(passage: Passage, knowledge: Knowledge, brief: Brief) -> Pas
     return passage.model_copy(update={"freshness": note})
 
 
-def _with_annotated_page(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
-    """The operator's own word counts: the page that the alert's `runbook` annotation names is among those shown."""
+def _annotated_page(brief: Brief) -> str:
+    """The name of the page that the alert's own annotation gives; empty when it gives none."""
     alert = central_alert(brief)
     annotations = alert.annotations if alert and brief.question.intent not in LOOKUPS else {}
-    page = (annotations.get("runbook") or annotations.get("runbook_url") or "").rpartition("/")[2]
+    return (annotations.get("runbook") or annotations.get("runbook_url") or "").rpartition("/")[2]
+
+
+def _with_annotated_page(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
+    """The operator's own word counts: the page that the alert's `runbook` annotation names is among those shown."""
+    page = _annotated_page(brief)
     if not page or any(passage.document.rpartition("/")[2] == page for passage in found):
         return found
     sections = knowledge.sections(page)

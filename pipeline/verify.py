@@ -19,6 +19,7 @@ from pipeline.verification.belonging import (
 )
 from pipeline.verification.claims import LINK, Claim, cited, read_claims
 from pipeline.verification.commands import code_without_ground, commands_without_ground, links_without_ground
+from pipeline.verification.comparisons import comparisons_against_ground
 from pipeline.verification.cutting import cut
 from pipeline.verification.facts import Facts, Problem, Verdict
 from pipeline.verification.ground import Ground
@@ -118,7 +119,7 @@ def _wrong(
         return
     for piece in _pieces(reading, ground, library, nearby=library.ground(paragraph), known=known, cause=cause):
         yield f"{piece} {where}"
-    if claim.kind != "heading":
+    if claim.kind != "heading" and not reading.links:  # under a link stands the title of its item
         yield from _contradictions(reading, ground, library.background, known)
 
 
@@ -149,7 +150,13 @@ def _of_step(reading: Reading, cause: Cause | None) -> frozenset[str]:
 
 def _contradictions(reading: Reading, cites: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
     """What the cited items say otherwise, or leave open."""
-    checks = (trends_against_ground, states_against_ground, severities_against_ground, reversed_changes)
+    checks = (
+        trends_against_ground,
+        states_against_ground,
+        severities_against_ground,
+        reversed_changes,
+        comparisons_against_ground,
+    )
     for word in (word for check in checks for word in check(reading, cites)):
         yield f"“{word}” is not what {cites.listed} shows"
     for topic in topics_without_ground(reading, cites):

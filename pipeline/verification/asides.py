@@ -15,6 +15,7 @@ _THINGS = re.compile(
     r"\s(?:\w+\s)?(?:things?|steps?|ways?|options?|possibilit\w+|causes?|candidates?|reasons?|points?|facts?|signals?|measurements?|items?|"
     r"findings?|observations?|sources?|pieces?|questions?|pages?|runbooks?|checks?)\b"
 )
+_PICKED = re.compile(r"\b(?:first|last|next|top|other|these|those|latter|former|largest|biggest|slowest|worst)\s$")
 _PATIENCE = re.compile(r"\b(?:wait|watch|observe|look again|check again|give it|try again|ask again)\b")
 _LABELLED = re.compile(
     r"\b(?:port|vm|ct|lxc|guest|container|node|id|vmid|code|status|error|http|line|run|job|unit|number|release|version|v)\s(?:was\s|is\s|with\s)?$"
@@ -38,6 +39,8 @@ def _is_structure(quantity: Quantity, reading: Reading, ground: Ground, facts: F
     if quantity.dimension != "count" or quantity.value != int(quantity.value):
         return False
     count = int(quantity.value)
+    if quantity.spelled and _PICKED.search(reading.lower[: quantity.start]):
+        return True
     if count == reading.claim.follow > 1 or (quantity.spelled and _THINGS.match(reading.lower, quantity.end)):
         return True
     names = {name.lower() for name in facts.names}
@@ -70,6 +73,7 @@ def _is_role(quantity: Quantity, reading: Reading, ground: Ground) -> bool:
     """ "a week ago", said of a value that an item calls last week's."""
     role = _SPANS.get(quantity.value)
     ago = reading.lower[quantity.end :].lstrip().startswith(("ago", "earlier", "before"))
+    ago = ago or reading.lower[: quantity.start].endswith("for at least ")
     return quantity.dimension == "seconds" and ago and any(figure.role == role for figure in ground.figures)
 
 

@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from pipeline.verification.ground import CAMEL, Ground
-from pipeline.verification.reading import Reading
+from pipeline.verification.ground import CAMEL, Ground, tokens_of
+from pipeline.verification.reading import Reading, trimmed
 
 _ON = re.compile(r"[^.;]{0,40}?\b(?:on|at|for|of)\s(?:the\s)?(?P<name>[\w-]+)")
 _FIRES = re.compile(r"\b(?:fir(?:es|ing|ed(?! and ended))|active)\b")
 _OVER = re.compile(
     r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
+)
+_FROM = re.compile(r"\bfrom (?:about )?(?P<value>[\w./:-]{1,80})(?= (?:\w+ )?to )")
+_TO = re.compile(
+    r"\b(?:from [\w./:-]{1,80}(?: \w+)?|updated?|upgraded?|downgraded?|went|changed|set|raised|lowered|reduced|increased|switched|bumped|back|listens?|down|up)"
+    r"(?: on)? to (?:version )?(?P<value>[\w./:-]{1,80})"
 )
 _SEVERITIES = ("critical", "warning")
 _STATE = re.compile(r"\b(firing|pending|suppressed|resolved)\b")
@@ -48,6 +53,38 @@ def of_another(real: datetime, reading: Reading, ground: Ground) -> bool:
     mentioned = set().union(*(part.names for part in ground.parts)) & told
     with_times = set().union(*(part.names for part in ground.parts if part.events))
     return bool(mentioned & with_times) and not any(names & told for names in beside)
+
+
+def reversed_changes(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "from 4 to 2", "down to 2", of a change whose removed line has the 2 and whose added line has the 4."""
+    for item in ground.items:
+        old, new = _sides(item.raw.lower()) if item.id.startswith("C") else (set[str](), set[str]())
+        for match in (*_FROM.finditer(reading.lower), *_TO.finditer(reading.lower)) if old and new else ():
+            wrong, right = (new, old) if match.re is _FROM else (old, new)
+            if trimmed(match["value"]) in wrong - right:
+                yield match[0]
+                return
+
+
+def _sides(text: str) -> tuple[set[str], set[str]]:
+    """What a change took away and what it put there: the lines of its diff, and both ends of "a → b"."""
+    old, new = set[str](), set[str]()
+    for line in text.split("\n"):
+        if line.startswith("-"):
+            old |= _values(line[1:])
+        elif line.startswith("+"):
+            new |= _values(line[1:])
+        elif "→" in line:
+            before, _, after = line.partition("→")
+            old |= _values(before)
+            new |= _values(after)
+    return old, new
+
+
+def _values(text: str) -> set[str]:
+    """Its words, and the bare number of one with a unit: 30s is 30."""
+    found = set(tokens_of(text))
+    return found | {match[0] for token in found if (match := re.match(r"\d+(?=[a-z]+$)", token))}
 
 
 def severities_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:

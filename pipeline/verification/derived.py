@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 
 from pipeline.verification.ground import MAX_EVENTS, REFERENCES, Figure, Ground, Role
 from pipeline.verification.quantities import Quantity
@@ -26,12 +26,13 @@ _BY_BEFORE = re.compile(
 )
 _BY_AFTER = re.compile(
     rf"^[\s-]?(?:[\w/’']+\s){{0,3}}?(?:{_CHANGE}|more|less|fewer|higher|lower|above|below|over|under|beyond|larger|smaller|hotter|cooler|warmer|faster|slower|"
-    r"longer|shorter|busier|greater|than|against|compared|ahead|behind|short of|away|between|in excess|apart|off)\b"
+    r"longer|shorter|busier|greater|than|against|compared|ahead|behind|short of|away|between|in excess|apart|off|before|after|earlier|later|sooner|until|of each other|of one another)\b"
 )
 _COUNTED_REST = re.compile(r"\band \d+ more\b")
 _LEFT = re.compile(
     r"\b(?:free|left|available|remain\w*|headroom|spare|short of|until full|unused|idle|rest|missing|other)\b"
 )
+_OF_A_SHARE = re.compile(r"\b(?:yesterday|last week|usual|normal|rise|growth|increase)")
 _SHARE = re.compile(r"\b(?:of|share|portion|accounts?|fraction|part|makes? up|out of)\b")
 _TIMES = re.compile(
     r"\s(?:as|what|the|that|those|its|their|more|less|higher|lower|larger|smaller|bigger|greater|faster|slower|busier|hotter|longer|over|compared|"
@@ -61,9 +62,11 @@ def derives(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequenc
 
 def _reads_like(quantity: Quantity, result: Range) -> bool:
     """People and models compute with what is shown, code with what was measured: a little of the operands' rounding is left open."""
-    low, high = sorted((abs(result[0]), abs(result[1])))
-    middle, value = (low + high) / 2, abs(quantity.value)
+    low, high = result
+    middle, value = abs(low + high) / 2, abs(quantity.value)
     slack = quantity.step / 2 + min((high - low) / 2, quantity.step / 4) + middle * 1e-9
+    if quantity.spelled and quantity.dimension == "ratio" and quantity.bound in ("over", "under"):
+        return value < middle <= value * 1.4 if quantity.bound == "over" else value * 0.6 <= middle < value
     if quantity.bound == "about":
         slack = max(slack, 0.05 * value)
     elif quantity.bound == "over":
@@ -117,11 +120,7 @@ def _differences(quantity: Quantity, reading: Reading, ground: Ground, shown: Se
 def _proportions(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[Range]:
     kinds = {figure.quantity.dimension for figure in ground.figures if figure.role != "ago"} - {"points", "times"}
     for kind in sorted(kinds):
-        if kind == "count" and not any(
-            figure.role != "count" for figure in ground.figures if figure.quantity.dimension == kind
-        ):
-            continue
-        for now, before in pairs(kind, reading, ground, shown):
+        for now, before in set_side_by_side(kind, reading, ground, shown):
             if before.value == 0:
                 continue
             ratio = _divided(now, before)
@@ -133,8 +132,41 @@ def _proportions(quantity: Quantity, reading: Reading, ground: Ground, shown: Se
                 continue
             if _is_change(quantity, reading):
                 yield ratio[0] - 1, ratio[1] - 1
-            if _SHARE.search(reading.lower[quantity.end : quantity.end + 40]) and ratio[0] <= 1.0:
+            if (kind != "ratio" or quantity.spelled or _OF_A_SHARE.search(reading.lower)) and _is_share(
+                quantity, reading, ratio
+            ):
                 yield ratio
+
+
+def set_side_by_side(
+    kind: str, reading: Reading, ground: Ground, shown: Sequence[Quantity]
+) -> Iterator[tuple[Quantity, Quantity]]:
+    """Measured values as the sentence names them; mere counts only where they belong together."""
+    if kind != "count":
+        yield from pairs(kind, reading, ground, shown)
+        return
+    yield from _counted_pairs(ground, shown)
+    for one, other in pairs(kind, reading, ground, shown):
+        if not (one.value.is_integer() and other.value.is_integer()):
+            yield one, other
+
+
+def _is_share(quantity: Quantity, reading: Reading, ratio: Range) -> bool:
+    return ratio[0] <= 1.0 and bool(_SHARE.search(reading.lower[quantity.end : quantity.end + 40]))
+
+
+def _counted_pairs(ground: Ground, shown: Sequence[Quantity]) -> Iterator[tuple[Quantity, Quantity]]:
+    """Counts that belong together: "174 of 935" of an item, and the claim's own."""
+    yield from permutations([quantity for quantity in shown if quantity.dimension == "count"], 2)
+    told = [figure.quantity for figure in ground.figures if figure.quantity.dimension == "count" and figure.role == ""]
+    for part, whole in ground.parted:
+        yield (
+            next((q for q in told if q.value == part), Quantity(part, "count", 0.0)),
+            next((q for q in told if q.value == whole), Quantity(whole, "count", 0.0)),
+        )
+    for figure in ground.figures:
+        if figure.quantity.dimension == "count" and figure.role in REFERENCES:
+            yield from ((other, figure.quantity) for other in told[:1])
 
 
 def pairs(

@@ -15,9 +15,29 @@ _WORDS_FILE = Path(__file__).with_name("words.yaml")
 _PREFIXES = ("un", "re", "mis", "over", "under", "non", "pre", "out", "sub", "inter", "auto")
 _ENDINGS = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"), ("ly", ""), ("er", ""),
-    ("er", "e"), ("ers", ""), ("ness", ""), ("able", ""), ("able", "e"), ("ment", ""), ("ation", "e"), ("ations", "ate"), ("ation", "ate"), ("ion", ""), ("ion", "e"), ("ity", ""),
+    ("er", "e"), ("ers", ""), ("est", ""), ("est", "e"), ("iest", "y"), ("ness", ""), ("able", ""), ("able", "e"), ("ment", ""), ("ation", "e"), ("ations", "ate"), ("ation", "ate"), ("ion", ""), ("ion", "e"), ("ity", ""),
     ("ised", "ized"), ("ising", "izing"), ("isation", "ization"), ("ise", "ize"),
 )  # fmt: skip
+_ENGLISH = (
+    "ible",
+    "able",
+    "ous",
+    "ive",
+    "fully",
+    "ness",
+    "ment",
+    "tion",
+    "sion",
+    "ity",
+    "ance",
+    "ence",
+    "ized",
+    "ised",
+    "izing",
+    "ising",
+)
+"""No service is called so."""
+_CUT_OFF = ("ingly", "edly", "ations", "ation", "ments", "ment", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s")
 WORD = re.compile(r"[A-Za-z]{3,40}")
 
 
@@ -48,6 +68,8 @@ def _is_known(word: str) -> bool:
     known, trade = _vocabulary(), words("trade")
     if len(word) < 3 or word in known or word in trade:
         return True
+    if word.endswith(_ENGLISH) and len(word) > 7:
+        return True
     for ending, instead in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             stem = word[: -len(ending)] + instead
@@ -65,23 +87,7 @@ def content_words(text: str) -> set[str]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Crude, and the same for every form of a regular word: restart, restarts, restarted, restarting."""
-    for ending in (
-        "ingly",
-        "edly",
-        "ations",
-        "ation",
-        "ments",
-        "ment",
-        "ings",
-        "ing",
-        "ied",
-        "ies",
-        "ed",
-        "es",
-        "ly",
-        "er",
-        "s",
-    ):
+    for ending in _CUT_OFF:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)] + ("y" if ending in ("ied", "ies") else "")
             break

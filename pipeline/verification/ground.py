@@ -15,8 +15,21 @@ from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import TOKEN, trimmed
 
 Role = Literal[
-    "", "now", "yesterday", "last week", "hour ago", "ago", "before", "minimum", "mean", "maximum", "trend", "count"
+    "",
+    "now",
+    "yesterday",
+    "last week",
+    "hour ago",
+    "ago",
+    "before",
+    "minimum",
+    "mean",
+    "maximum",
+    "trend",
+    "count",
+    "threshold",
 ]
+PARTED = re.compile(r"\b(?P<part>\d{1,9})\s(?:(?:out )?of|/)\s(?:the\s|all\s)?(?P<all>\d{1,9})\b(?!\s?[%.\d])")
 MAX_EVENTS = 16
 """Times of the cited items that are set against each other."""
 CAMEL = re.compile(r"\b[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
@@ -26,6 +39,13 @@ _PARTS = re.compile(r"[\s:=@,;\"'“”(){}\[\]|<>`]+")
 
 
 _BEHIND = re.compile(r"(?:\s(?!\d|and\b|of\b|or\b)[A-Za-z-]+){1,4}")
+STATES = frozenset(
+    {"firing", "suppressed", "pending", "critical", "warning", "error", "ended", "down", "failing", "quoted"}
+)
+SUBSETS = STATES - {"firing", "down", "failing", "quoted"}
+"""States that only some of those in another state have: of four that fire, one is critical."""
+WHOLE_LIST = "all of a list"
+"""What "a, b and 84 more" come to, whatever they are."""
 _COUNTED = re.compile(
     r"\b(firing|suppressed|pending|critical|warning|error|ended|down|failing|quoted|node|guest|host|service|line|resolver)s?\b"
 )
@@ -108,6 +128,11 @@ class Ground:
     @cached_property
     def sources(self) -> frozenset[str]:
         return frozenset(item.source for item in self.items if item.source)
+
+    @cached_property
+    def parted(self) -> frozenset[tuple[int, int]]:
+        """Every "174 of 935" of the items."""
+        return frozenset((int(m["part"]), int(m["all"])) for item in self.items for m in PARTED.finditer(item.text))
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

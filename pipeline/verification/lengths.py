@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import combinations
 
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import MAX_EVENTS, Ground
-from pipeline.verification.quantities import Quantity
+from pipeline.verification.quantities import UNITS, Quantity
 from pipeline.verification.reading import Reading
 
 _DURATION = re.compile(
     r"\b(?:ago|for|after|before|later|earlier|since|within|last(?:ed|ing|s)?|took|takes|between|in|into|old|over|during|prior|preced\w+|follow\w+|"
     r"duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|to)\b"
 )
+_APART = re.compile(
+    r"\b(?:after\w*|before\w*|later|earlier|between|apart|within|until|gap|delay\w*|prior|preced\w+|follow\w*|then|ahead|lag\w*|lasted|from|to|"
+    r"over|span\w*|in between|since)\b"
+)
+_LAST = re.compile(
+    r"\b(?:last|latest|newest|most recent)\s(?!week|night|hour|minute|day|month|year|few|two|three|six|\d)"
+)
+_FIRST = re.compile(r"(?:\b(?:the|its|their)|['’]s?)\s(?:first|earliest|oldest)\s(?!hour|minute|day|two|three|\d)")
+_OTHERS = re.compile(r"\b(?:second|third|fourth|between|other|previous)\b")
+_VAGUE = re.compile(r"\bfor (?:many |several |some )?(?P<unit>hours|days|weeks)\b")
 _LOOKED = re.compile(
     r"(?<!for the )\b(?:last|past|previous|over|within|during|in|to|history of|recent)\s(?:the\s)?(?:last\s|past\s)?[~(]?$|[(]$"
 )
@@ -24,11 +36,12 @@ def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked:
     """Whether a length of time lies between two cited times, or a cited time and now, or is how far was looked back."""
     if quantity.dimension != "seconds" or not _DURATION.search(reading.lower):
         return False
-    events = ground.events[:MAX_EVENTS]
+    events = extreme(reading, ground)[:MAX_EVENTS]
     since = [abs((facts.now - event).total_seconds()) for event in events]
     if reading.lower[quantity.end : quantity.end + 5].strip().startswith("ago"):
         return any(_lasts(quantity, seconds) for seconds in since)
-    between = [abs((one - other).total_seconds()) for one, other in combinations(events, 2)]
+    apart = combinations(events, 2) if _APART.search(reading.lower) else ()
+    between = [abs((one - other).total_seconds()) for one, other in apart]
     looked = [
         (item.bounds[1] - item.bounds[0]).total_seconds()
         for item in (*ground.items, *asked.items)
@@ -37,6 +50,14 @@ def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked:
     if not _LOOKED.search(reading.lower[: quantity.start]) and not _WINDOW.match(reading.lower, quantity.end):
         looked = []
     return any(_lasts(quantity, seconds) for seconds in (*since, *between, *looked))
+
+
+def extreme(reading: Reading, ground: Ground) -> tuple[datetime, ...]:
+    """The times of the items; of each the last or the first, where the sentence speaks of that one only."""
+    last, first = _LAST.search(reading.lower), _FIRST.search(reading.lower)
+    if bool(last) == bool(first) or _OTHERS.search(reading.lower):
+        return ground.events
+    return tuple((max if last else min)(item.events) for item in ground.items if item.events)
 
 
 def _lasts(quantity: Quantity, seconds: float) -> bool:
@@ -50,3 +71,12 @@ def _lasts(quantity: Quantity, seconds: float) -> bool:
         return value * 0.8 <= seconds <= value + quantity.step / 2
     slack = max(quantity.step / 2, 0.1 * value if quantity.bound == "about" else 0.0)
     return away <= slack or (quantity.step <= 60 and away < quantity.step)
+
+
+def vague_lengths(reading: Reading, ground: Ground, facts: Facts) -> Iterator[str]:
+    """ "for hours" of what began some minutes ago."""
+    match = _VAGUE.search(reading.lower)
+    if match and ground.events:
+        longest = max((facts.now - event).total_seconds() for event in ground.events)
+        if longest < 1.5 * UNITS[match["unit"]][1]:
+            yield match[0]

@@ -10,7 +10,18 @@ from functools import cached_property
 
 from core.vocabulary import Alert, AnsweredChange, Evidence, Passage, SeriesSummary
 from pipeline.verification.facts import Facts
-from pipeline.verification.ground import CAMEL, Figure, Ground, Item, Part, Role, counted, same_link, tokens_of
+from pipeline.verification.ground import (
+    CAMEL,
+    WHOLE_LIST,
+    Figure,
+    Ground,
+    Item,
+    Part,
+    Role,
+    counted,
+    same_link,
+    tokens_of,
+)
 from pipeline.verification.quantities import Quantity, read_quantities
 from pipeline.verification.reading import TOKEN, numbers_only, plain_words, trimmed
 from pipeline.verification.times import dates, read_moments, real_times
@@ -20,12 +31,12 @@ MAX_ITEM = 20_000
 MAX_PARTS = 200
 _ROLE = re.compile(r"[\s,]{0,2}(?:at this time )?(?P<role>yesterday|last week|(?:an|one) hour ago|ago)\b")
 _PLACED = re.compile(r"\b(?:on|of|behind|among|from|by|at|for)\s+$")
-_OF_NOBODY = re.compile(r"\b(?:threshold|limit|normal|at least|more than) (?:of )?$")
+_LIMIT = re.compile(r"\b(?:threshold|limit) of $|\bexpression is \S{1,2} $")
 _LISTED = re.compile(r"((?:[\w./() -]{1,60}, ){1,40}[\w./() -]{1,60}?) and (\d{1,6}) more\b")
 _TIMESPAN = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d):(\d\d\.\d{1,7})(?![\d:])")
 """ "0:00:04.1", as logs write how long something took."""
 _SETTING = re.compile(
-    r"(?P<unit>days|hours|minutes|seconds|bytes|percent)[\"']?\s?[:=]\s?[\"']?(?P<value>\d{1,15}(?:\.\d{1,6})?)\b"
+    r"(?<=_)(?P<unit>days|hours|minutes|seconds|bytes|percent)[\"']?\s?[:=]\s?[\"']?(?P<value>\d{1,15}(?:\.\d{1,6})?)\b"
 )
 """ "query_log_days: 7": the unit stands in the name."""
 _DAY = 86_400.0
@@ -142,7 +153,10 @@ class Library:
         text = plain_words_by_line(f"{said}\n{more}")
         settings = (read_quantities(f"{m['value']} {m['unit']}") for m in _SETTING.finditer(f"{said}\n{more}"))
         found = [Figure(quantity, number) for quantities in settings for quantity in quantities]
-        found += [Figure(_count(m[1].count(",") + 1 + int(m[2])), number) for m in _LISTED.finditer(said)]
+        found += [
+            Figure(_count(m[1].count(",") + 1 + int(m[2])), number, counts=frozenset({WHOLE_LIST}))
+            for m in _LISTED.finditer(said)
+        ]
         found += [
             Figure(Quantity(60 * (60 * int(m[1]) + int(m[2])) + float(m[3]), "seconds", 0.1), number)
             for m in _TIMESPAN.finditer(said)
@@ -178,10 +192,11 @@ class Library:
             near = [(at, name) for at, name in owners if begin <= at < quantity.start]
             plainly = [name for at, name in near if not _PLACED.search(said[max(0, at - 8) : at])]
             owner = plainly[-1] if plainly else near[-1][1] if near else first
-            owner = "" if _OF_NOBODY.search(said[max(0, quantity.start - 30) : quantity.start]) else owner
+            limit = _LIMIT.search(said[max(0, quantity.start - 30) : quantity.start])
+            owner = "" if limit else owner
             role = _ROLE.match(plain, quantity.end)
             counts = counted(said, quantity.end) if quantity.dimension == "count" else frozenset()
-            yield Figure(quantity, number, _role(role["role"]) if role else "", owner, counts)
+            yield Figure(quantity, number, "threshold" if limit else _role(role["role"]) if role else "", owner, counts)
 
     def _owner(self, series: SeriesSummary) -> str:
         values = [part for value in series.labels.values() for part in tokens_of(value)]

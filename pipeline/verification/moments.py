@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pipeline.verification.belonging import of_another
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import Ground
+from pipeline.verification.lengths import extreme
 from pipeline.verification.reading import Reading
 from pipeline.verification.times import Moment
 
@@ -40,7 +41,7 @@ def _stands(moment: Moment, reading: Reading, ground: Ground, asked: Ground, fac
 
 
 def _times(moment: Moment, reading: Reading, ground: Ground, facts: Facts) -> Iterator[datetime]:
-    yield from ground.events
+    yield from extreme(reading, ground) if len(reading.moments) == 1 else ground.events
     if _WINDOW.search(reading.lower) or (len(reading.moments) > 1 and _BOUND.search(reading.lower[: moment.start])):
         yield from ground.bounds
     if _FORECAST.search(reading.lower):

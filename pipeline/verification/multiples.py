@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.verification.derived import Range, pairs
+from pipeline.verification.derived import Range, set_side_by_side
 from pipeline.verification.ground import Ground
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
@@ -31,7 +31,7 @@ def multiples_in_words(reading: Reading, ground: Ground, shown: Sequence[Quantit
             continue
         low, high = _spread(factor, (match["bound"] or "").strip())
         kinds = {figure.quantity.dimension for figure in ground.figures} - {"times", "points"}
-        found = ((a, b) for kind in sorted(kinds) for a, b in pairs(kind, reading, ground, shown) if b.value)
+        found = ((a, b) for kind in sorted(kinds) for a, b in set_side_by_side(kind, reading, ground, shown) if b.value)
         if not any(low <= abs(a.value / b.value) <= high for a, b in found):
             yield match[0].strip()
 

@@ -13,16 +13,17 @@ from pipeline.verification.times import SAID, WRITTEN
 
 _KIND = (
     r"containers?|services?|hosts?|guests?|nodes?|vms?|lxcs?|servers?|machines?|daemons?|databases?|stacks?|processes|process|instances?|units?|apps?|"
-    r"applications?|alerts?|pods?|resolvers?|disks?|pools?|volumes?|devices?"
+    r"applications?|alerts?|pods?|resolvers?|disks?|pools?|volumes?|devices?|groups?"
 )
 _AFTER_KIND = re.compile(rf"\b(?:{_KIND})\s(?:called\s|named\s)?$", re.IGNORECASE)
 _MEASURED = r"memory|cpu|swap|probe|temperature|load|latency|traffic|writes|uptime|iowait|throughput"
 _BEFORE_KIND = re.compile(rf"['’]?s?\s(?:{_KIND}|{_MEASURED})\b", re.IGNORECASE)
 _PLACED = re.compile(
-    r"\b(?:on|of|at|from|by|behind|via|host|through|and|or|with|to|for|in|than|restart|stop|start|restarts|restarted|upgraded?|reboot|check|is|"
-    r"are|was|were|called|named|between|against|versus|blames?|because|towards?|upstream|downstream)\s$|[:,(/]\s?$|→\s$",
+    r"\b(?:on|of|at|from|by|behind|via|host|through|and|or|with|to|for|in|than|restart|stop|start|restarts|restarted|upgraded?|reboot|check|"
+    r"called|named|between|against|versus|blames?|because|towards?|upstream|downstream)\s$|[:,(/]\s?$|→\s$",
     re.IGNORECASE,
 )
+_ON = re.compile(r"\b(?:on|behind|host|called|named|restart|reboot)\s$", re.IGNORECASE)
 _ACTS = re.compile(
     r"(?:['’]s\b|\s(?:is|was|are|were|has|had|uses|used|grew|grows|rose|fell|went|runs|ran|failed|fails|stopped|restarted|restarts|died|"
     r"crashed|caused|causes|takes|took|holds|held|leaks|leaked|needs|depends|cannot|answers|answered|itself|alone|also|now|started|began|"
@@ -144,7 +145,7 @@ def _is_unknown_word(name: str, start: int, reading: Reading) -> bool:
         return True
     if _AFTER_KIND.search(before[-24:]) or _BEFORE_KIND.match(after):
         return True
-    if not before.strip(' -–—(“"') and name[0].islower():
+    if (not before.strip(' -–—(“"') and name[0].islower()) or _ON.search(before[-12:]):
         return True
     return bool((not before.strip(' -–—(“"') or _PLACED.search(before[-14:])) and _ACTS.match(after))
 

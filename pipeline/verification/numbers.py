@@ -10,21 +10,23 @@ from core.vocabulary import Cause
 from pipeline.verification.asides import bare_name, claims_nothing
 from pipeline.verification.derived import derives
 from pipeline.verification.facts import Facts
-from pipeline.verification.ground import Figure, Ground, Role, counted
-from pipeline.verification.lengths import lengths_of_time
+from pipeline.verification.ground import PARTED, STATES, SUBSETS, WHOLE_LIST, Figure, Ground, Role, counted
+from pipeline.verification.lengths import lengths_of_time, vague_lengths
 from pipeline.verification.multiples import multiples_in_words
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
 HEDGE = 0.02
 """How far "about" reaches, as a share of the number."""
+ROUGHLY = 0.05
+"""How far it reaches for a number that is as round as "about 300"."""
 BOUND = 0.15
 """How far "over 80 %" may lie from what it speaks of."""
 _ROLE = r"(?P<role>yesterday|last week|(?:an?|one) (?:hour|day|week) (?:ago|earlier|before)|ago)\b"
 _ROLE_BEHIND = re.compile(
     rf"[\s,(]{{0,2}}(?:at (?:this|the same) time )?{_ROLE}(?![\s:(]{{1,3}}(?:it was |was )?[\d~])"
 )
-_ROLE_BEFORE = re.compile(rf"(?<!than ){_ROLE}[\s:(]{{1,3}}(?:it was |was |at )?$")
+_ROLE_BEFORE = re.compile(rf"(?<!than ){_ROLE}[\s:]{{1,3}}(?:it was |was |at )?$")
 _ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
 _CONFIDENCE = re.compile(r"confiden(?:ce|t)[\s:(]*(?:of |is |at |level )*[\s:(]*$", re.IGNORECASE)
 _CONFIDENT = re.compile(r"\s*(?:confiden(?:ce|t)|sure|certain)\b", re.IGNORECASE)
@@ -51,26 +53,57 @@ def numbers_without_ground(
         else:
             yield quantity.written
     yield from _parts_of_another(reading, ground)
+    yield from vague_lengths(reading, ground, facts)
     yield from multiples_in_words(reading, ground, shown)
 
 
-_OF = re.compile(r"\b(?P<part>\d+)\s(?:(?:out )?of|/)\s(?:the\s|all\s)?(?P<all>\d+)\b(?!\s?[%.\d])")
+_LIMIT = re.compile(
+    r"\b(?:thresholds?|limits?|marks?|over|above|below|under|beyond|exceed\w*|more than|less than|within|at which|counts? as|alerts?|alarms?|fires?|due|allow\w*)\b"
+)
+_ALL_OR_NONE = re.compile(r"\b(?P<which>none|all)\s(?:of\s)?(?:the\s)?(?P<all>\d{1,9})\b(?!\s?[%.\d])", re.IGNORECASE)
+_NONE_OF = re.compile(r"\b(?:none of|not one of|no|not all|of|out of)(?: the)?\s$")
+_ONE_OF_THE = re.compile(r"\bone of the (?P<thing>resolver|service|node|guest|host)s\b")
+_SPELLED_PARTED = re.compile(
+    r"\b(?P<part>one|two|three|four|five|six|seven|eight|nine|ten)\s(?:out )?of\s(?:the\s)?(?P<all>two|three|four|five|six|seven|eight|nine|ten)\b",
+    re.IGNORECASE,
+)
+_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def _parts_of_another(reading: Reading, ground: Ground) -> Iterator[str]:
     """ "3 of 4 down" where an item tells of 2 of 4."""
-    known = {(int(m["part"]), int(m["all"])) for item in ground.items for m in _OF.finditer(item.text)}
-    for match in _OF.finditer(reading.prose):
-        part, whole = int(match["part"]), int(match["all"])
-        alike = [(a, b) for a, b in known if b == whole]
-        if part > whole or (alike and all(part not in (a, b - a) for a, b in alike)):
+    told = [(m[0], int(m["part"]), int(m["all"])) for m in PARTED.finditer(reading.prose)]
+    told += [
+        (m[0], _NUMBERS.index(m["part"].lower()), _NUMBERS.index(m["all"].lower()))
+        for m in _SPELLED_PARTED.finditer(reading.prose)
+    ]
+    told += [
+        (m[0], int(m["all"]) if m["which"].lower() == "all" else 0, int(m["all"]))
+        for m in _ALL_OR_NONE.finditer(reading.prose)
+    ]
+    for match in _ONE_OF_THE.finditer(reading.lower):
+        known = [
+            m
+            for item in ground.items
+            for m in PARTED.finditer(item.text)
+            if match["thing"] in item.text[m.end() : m.end() + 30]
+        ]
+        if known and all(m["part"] != "1" for m in known):
             yield match[0]
+    for written, part, whole in told:
+        alike = [known for known, all_ in ground.parted if all_ == whole]
+        if part > whole or (
+            alike and all(part not in (known, whole - known if 0 < part < whole else known) for known in alike)
+        ):
+            yield written
 
 
 def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
     """Whether the figure is what the claim writes: the unit, the value within its rounding, the time and the owner."""
     known = figure.quantity
     if not _same_kind(quantity, figure) or not within(quantity, known):
+        return False
+    if figure.role == "threshold" and not _LIMIT.search(reading.lower):
         return False
     if quantity.dimension == "count" and not _counts_the_same(quantity, figure, reading, ground):
         return False
@@ -87,9 +120,15 @@ def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -
 def _counts_the_same(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
     """ "5 alerts firing" is not borne out by "5 alerts" where "4 firing" stands as well."""
     said = counted(reading.prose, quantity.end)
-    exact = [f for f in ground.figures if f.counts == said]
-    wanted = exact or [f for f in ground.figures if f.counts >= said]
-    return not said or not wanted or figure in wanted
+    if _NONE_OF.search(reading.lower[max(0, quantity.start - 14) : quantity.start]):
+        said -= STATES
+    things = said - STATES
+    if any(f.counts & things for f in ground.figures) and not figure.counts & (things | {WHOLE_LIST}):
+        return False
+    said &= STATES
+    counts = [f.counts & STATES for f in ground.figures if f.counts >= said]
+    others = SUBSETS - said if said in counts else frozenset[str]()
+    return not said or not counts or (figure.counts >= said and not figure.counts & others)
 
 
 def role_of(quantity: Quantity, reading: Reading) -> Role:
@@ -140,15 +179,26 @@ def within(quantity: Quantity, known: Quantity) -> bool:
     if quantity.unit != known.unit and known.written:
         tolerance += known.step / 2
     if quantity.bound == "about":
-        tolerance = max(tolerance, HEDGE * value)
+        tolerance = max(
+            tolerance,
+            HEDGE * value,
+            0.0 if quantity.dimension == "ratio" else min(_grain(quantity) / 2, ROUGHLY * value),
+        )
     if abs(value - real) <= tolerance:
         return True
+    if quantity.spelled and quantity.dimension == "ratio":
+        return _near_fraction(value, real, quantity.bound)
     if quantity.spelled and quantity.dimension != "seconds":
         return False
     grain = _grain(quantity)
     if quantity.bound == "over":
         return value <= real <= value * (1 + BOUND) and real - value < grain * (1 - 1e-9)
     return quantity.bound == "under" and value * (1 - BOUND) <= real <= value and value - real < grain * (1 - 1e-9)
+
+
+def _near_fraction(value: float, real: float, bound: str) -> bool:
+    """ "more than half", "less than a quarter": up to a third off on that side."""
+    return value < real <= value * 4 / 3 if bound == "over" else bound == "under" and value * 2 / 3 <= real < value
 
 
 def _grain(quantity: Quantity) -> float:
@@ -172,14 +222,31 @@ def owned(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) 
     ]
     if beside and beside[-1] != figure.owner:
         return not _has_one(beside[-1], quantity, ground)
+    subject = _subject(quantity, told, reading)
+    if subject and subject != figure.owner and not _named_behind(quantity, figure, reading):
+        return not _has_one(subject, quantity, ground)
     if figure.owner in {name for _, name in told}:
         return True
     return not any(_has_one(name, quantity, ground) for _, name in told)
 
 
+_WHERE = re.compile(r"\b(?:on|of|for|behind|than|by|from|at|in|to|against|with|and|or)\s(?:the\s)?$")
 _BETWEEN = re.compile(
     r"(?:['’]s)?[\s(:,–—-]{1,3}(?:\([^)]{0,40}\)\s)?(?:(?:is|was|uses|used|has|had|at|with|takes|holds|reached|now|about|by)\s){0,3}\(?"
 )
+
+
+def _subject(quantity: Quantity, told: list[tuple[int, str]], reading: Reading) -> str:
+    """The one name before a number in its part of the sentence, unless it only says where: "home has the fullest disk with 49 %"."""
+    begin = max(reading.lower.rfind(mark, 0, quantity.start) for mark in (", ", "; ", ": ", "("))
+    near = [(at, name) for at, name in told if begin < at < quantity.start]
+    if len(near) != 1 or _WHERE.search(reading.lower[max(0, near[0][0] - 12) : near[0][0]]):
+        return ""
+    return near[0][1]
+
+
+def _named_behind(quantity: Quantity, figure: Figure, reading: Reading) -> bool:
+    return figure.owner in reading.lower[quantity.end : quantity.end + 30]
 
 
 def _is_beside(text: str, start: int, end: int) -> bool:

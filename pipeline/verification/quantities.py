@@ -75,11 +75,24 @@ _TIME_WORDS = "seconds?|minutes?|mins?|hours?|days?|weeks?|months?"
 QUANTITY = re.compile(
     rf"(?<![\w.,:])(?<![A-Za-z_]-)(?<![A-Za-z_.)]/)(?P<sign>[+±−-](?=\d))?(?P<times>[x×]\s?(?=\d))?"
     rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
-    rf"(?:[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?![\d:])(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
+    rf"(?:[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
 )
+_FRACTION = re.compile(
+    r"\b(?P<word>half|two thirds|three quarters|three-quarters|two-thirds|(?:a|one) (?:third|quarter|fifth|tenth)|(?:a|one)-(?:third|quarter|fifth|tenth))"
+    r"(?=\s(?:of(?! an?\b)|full|empty|used|free|the)\b)"
+)
+_FRACTIONS = {
+    "half": 0.5,
+    "two thirds": 2 / 3,
+    "three quarters": 0.75,
+    "third": 1 / 3,
+    "quarter": 0.25,
+    "fifth": 0.2,
+    "tenth": 0.1,
+}
 _COMPOUND = re.compile(
-    r"(?<![\w.])(?P<first>\d{1,4}|an?|one|two|three)\s?(?P<large>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:\s|,\s|\sand\s)?"
-    r"(?P<second>\d{1,2})\s?(?P<small>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![A-Za-z])"
+    rf"(?<![\w.])(?P<first>\d{{1,4}}|(?i:an?|one|{_SPELLED}))\s?(?P<large>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:\s|,\s|\sand\s)?"
+    rf"(?P<second>\d{{1,2}}|(?i:one|{_SPELLED}))\s?(?P<small>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![A-Za-z])"
 )
 """ "1 h 30 min", "1h30m"."""
 _PER_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -168,6 +181,10 @@ def _decimals(written: str) -> int:
 def _found(text: str) -> Iterator[Quantity]:
     compounds = list(_COMPOUND.finditer(text))
     yield from map(_compound, compounds)
+    for match in _FRACTION.finditer(text.lower()):
+        word = re.sub(r"^(?:a|one)[ -]", "", match["word"]).replace("-", " ")
+        value, bound = _FRACTIONS[word], _bound(text, match.start(), match.end())
+        yield Quantity(value, "ratio", value / 10, match.start(), match.end(), match["word"], "of", bound, spelled=True)
     whole = text
     for each in compounds:
         whole = whole[: each.start()] + " " * len(each[0]) + whole[each.end() :]
@@ -197,8 +214,8 @@ def _found(text: str) -> Iterator[Quantity]:
 def _compound(match: re.Match[str]) -> Quantity:
     factor = UNITS[match["small"]][1]
     value = (
-        float({**_WORDS, **_SINGLE}.get(match["first"], match["first"])) * UNITS[match["large"]][1]
-        + float(match["second"]) * factor
+        float({**_WORDS, **_SINGLE}.get(match["first"].lower(), match["first"])) * UNITS[match["large"]][1]
+        + float({**_WORDS, **_SINGLE}.get(match["second"].lower(), match["second"])) * factor
     )
     return Quantity(value, "seconds", factor, match.start(), match.end(), match[0], match["small"])
 

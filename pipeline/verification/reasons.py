@@ -9,16 +9,19 @@ from pipeline.verification.english import content_words, stem
 from pipeline.verification.ground import Ground
 from pipeline.verification.reading import Reading
 
-SHARED = 0.5
-"""The share of a step's content words that its page must have."""
-FEW_WORDS = 3
+SHARED_BY_A_STEP, SHARED, SHARED_BESIDE_FACTS = 0.7, 0.5, 0.3
+"""The share of the content words of what is said of a page that the page must have: of what to do, of anything else, and of what
+has code or numbers, which are checked by themselves.
+"""
+FEW_WORDS = 2
 _CAUSE = re.compile(
     r"\b(?:caus(?:ed|es|ing)(?: by)?|because|root cause|due to|(?:most )?likely cause|probable cause|as a result of|results? from|led to|leads to|"
     r"triggered|responsible for|culprit|to blame|stems? from|(?:the|a) reason|owing to|brought (?:about|on) by|explains (?:why|the)|"
-    r"thanks to|driven by|the cause (?:is|was)|originat\w+ (?:in|from)|(?:come|comes|came|coming) from|blames?|behind (?:this|the (?:alert|outage|rise|growth|slowdown)))\b"
+    r"thanks to|driven by|the cause (?:is|was)|originat\w+ (?:in|from)|(?:come|comes|came|coming) from|most likely|presumably|blames?|behind (?:this|the (?:alert|outage|rise|growth|slowdown)))\b"
 )
 _IN_GENERAL = frozenset({"causes", "causing", "leads to", "results from"})
 """What a page may say of what a step does."""
+_CONDITION = re.compile(r"\b(?:if|should|in case|unless|when)\b[^.;]{0,60}$")
 _NO_CAUSE = re.compile(
     r"\b(?:no (?:confident |clear |single |obvious |known |likely )?(?:root )?cause|cause (?:is|remains|was) (?:not|un)\w*|unclear|unknown|cannot be told|not (?:yet )?known|"
     r"find (?:out )?(?:the|its|what)|whether|(?:cannot|can not|can't|could not) (?:tell|say|explain)|nothing (?:\w+ ){0,5}explains|not (?:been )?caused|which (?:of|one)|"
@@ -39,6 +42,17 @@ _ALSO = re.compile(
     rf"(?:\band|\bthen|,)\s(?:then\s)?(?P<verb>{_CHANGING})\s(?:it|them|the|all|its|your|an?|this|that|every|both)\b",
     re.IGNORECASE,
 )
+_DOES = re.compile(
+    rf"\b(?:and|then|also|afterwards|playbook|play|role|task|runbook)\s(?:then\s|also\s)?(?P<verb>{_CHANGING})e?s\s(?:the|it|its|all|an?|every|both|each|any)\b",
+    re.IGNORECASE,
+)
+""" "the playbook also updates …": what a page is said to do."""
+_ORDER = re.compile(
+    r"^(?:[^\w]|\d+[.)]|(?:then|next|first|finally|now|please|also|otherwise|afterwards)\b,?|(?:if|to|after|before|when|once|until|in|with|for)\b[^,]{1,80},)*\s*"
+    r"(?:take|make|run|check|look|find|copy|create|open|ask|call|log|download|put|keep|give|let|go|write|send|wait|read|see|verify|test|try|turn|bring|"
+    r"push|pull|fetch|save|mark|tell|order|list|build|generate|configure|point|rename|assign|allow|block|do|don't|never|always|avoid|use|watch|compare)\b",
+    re.IGNORECASE,
+)
 _SAME: tuple[frozenset[str], ...] = tuple(
     frozenset(stem(word) for word in group.split())
     for group in (
@@ -53,7 +67,7 @@ def cause_without_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     """A cause that cites no observation. A page may give a reason of its own in its own words."""
     text = reading.lower
     found = _CAUSE.search(text)
-    if found is None or _NO_CAUSE.search(text):
+    if found is None or _NO_CAUSE.search(text) or _CONDITION.search(text[: found.start()]):
         return
     observed = any(item.id[0] in "EC" for item in ground.items)
     in_general = ground.items and found[0] in _IN_GENERAL
@@ -67,8 +81,8 @@ def carries_cause(text: str) -> bool:
     return bool(_CAUSE.search(lower)) and not _NO_CAUSE.search(lower)
 
 
-def step_without_ground(reading: Reading, ground: Ground, asked: Ground) -> Iterator[str]:
-    """A step that its page does not have, and a change that no page and no item speaks of."""
+def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
+    """A step that its page does not have, and a change that no page and no item speaks of. Names are checked elsewhere."""
     words = content_words(" ".join((reading.prose, *reading.codes)))
     pages = [item for item in ground.items if item.id.startswith("K")]
     held = content_words(" ".join(item.text for item in ground.items)) | content_words(asked.items[0].text)
@@ -76,14 +90,25 @@ def step_without_ground(reading: Reading, ground: Ground, asked: Ground) -> Iter
     asked_for = (
         [verb["verb"] or verb["verb2"], *(also["verb"] for also in _ALSO.finditer(reading.prose))] if verb else []
     )
+    if ground.items and all(item.id.startswith("K") for item in ground.items):
+        asked_for += [does["verb"] for does in _DOES.finditer(reading.prose)]
     for asks in asked_for:
         wanted = {stem(part) for part in re.split(r"[\s-]+", asks.lower())}
         alike = set().union(*(group for group in _SAME if wanted & group)) | wanted
         if not alike & held:
             yield f"the step “{asks}” stands in {'none of ' + ground.listed if ground.items else 'nothing that it cites'}"
             return
+    words -= {stem(name) for name in known} - held
     if pages and len(words) >= FEW_WORDS:
         same = {word for word in words for group in _SAME if word in group and group & held}
         share = len((words & held) | same) / len(words)
-        if share < SHARED:
+        if share < _wanted(reading, ground, is_step=bool(verb)):
             yield f"{', '.join(item.id for item in pages)} {'do' if len(pages) > 1 else 'does'} not say this"
+
+
+def _wanted(reading: Reading, ground: Ground, *, is_step: bool) -> float:
+    if any(ground.says(code) for code in reading.codes):
+        return SHARED_BESIDE_FACTS
+    if is_step or _ORDER.search(reading.prose):
+        return SHARED_BY_A_STEP
+    return SHARED_BESIDE_FACTS if reading.quantities else SHARED

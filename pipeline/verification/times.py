@@ -213,7 +213,7 @@ def _range(said: str, local: datetime) -> tuple[datetime, datetime]:
     """Generous: "last night" is from six in the evening until nine in the morning."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     hours = {
-        "yesterday": (-24, 0), "yesterday morning": (-20, -12), "yesterday afternoon": (-13, -5), "yesterday evening": (-8, 2),
+        "yesterday": (-24, 0), "yesterday morning": (-20, -12), "yesterday afternoon": (-13, -5), "yesterday evening": (-8, 0.5),
         "yesterday night": (-6, 9), "last night": (-6, 9), "overnight": (-6, 9), "this morning": (0, 13), "this afternoon": (11, 19),
         "this evening": (16, 24), "tonight": (-6, 24), "today": (0, 24), "earlier today": (0, 24), "this week": (-168, 24),
         "last week": (-336, -96),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.verification.ground import REFERENCES, Figure, Ground, Item
+from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
 SMALL = 0.03
@@ -14,19 +15,26 @@ STEADY = 0.2
 """A change above this share is not "unchanged"."""
 FULL = 0.95
 """From here on something is full."""
+NEARLY_FULL = 0.8
 
 _UP = re.compile(
     r"\b(?:ris(?:es?|en|ing)|rose|grew|grow(?:s|n|ing|th)?|increas(?:e|es|ed|ing)|climb(?:s|ed|ing)?|jump(?:s|ed|ing)?|surg(?:e|es|ed|ing)|spik(?:e|es|ed|ing)|"
     r"went up|going up|goes up|gone up|filling(?: up)?|filled up|fills up|doubled|tripled|quadrupled|higher than|more than (?=yesterday|last week|an hour|usual|"
-    r"normal|before)|upwards?|upward trend|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|accelerat\w+|mounting|worsen\w*)\b"
+    r"normal|before)|upwards?|upward trend|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) worse)\b"
 )
 _DOWN = re.compile(
     r"\b(?:fell(?! over| back on)|fall(?:s|en|ing)(?! over)|dropp?(?:s|ed|ing)?(?! by to)|decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|shr[aiu]nk(?:s|ing|en)?|"
-    r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
-    r"before)|downwards?|downward trend|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es))\b"
+    r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|less and less|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
+    r"before)|downwards?|downward trend|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es)|(?:get|gets|getting|got|become\w*|became) better|(?:come|comes|came|coming) (?:back )?down)\b"
+)
+_STRONG = re.compile(
+    r"\b(?:quickly|fast|rapid\w*|sharp\w*|strong\w*|dramatic\w*|massive\w*|significant\w*|considerabl\w*|much|far|by leaps|steep\w*)\b"
+)
+_STOPPED = re.compile(
+    r"\b(?:growth|rise|increase|climb) (?:has |is )?(?:stopped|over|ended)\b|\b(?:stopped|no longer) (?:grow\w*|ris\w*|climb\w*|increas\w*|leak\w*)\b"
 )
 _FLAT = re.compile(
-    r"\b(?:back to normal|returned to normal|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
+    r"\b(?:back to normal|back to (?:its|their|the) (?:usual|normal|ordinary)|returned to normal|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
 )
 _NOT_SAID = re.compile(
     r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch (?:that|whether|if)|wait (?:until|for it)|make sure|so that|after (?:a|the) restart)\b"
@@ -44,7 +52,7 @@ _FROM_TO = re.compile(
 )
 
 _WELL = re.compile(
-    r"\b(?:succeed\w*|pass(?:es|ed|ing)|reachable|running|healthy|answers|answering|recovered|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
+    r"\b(?:succeed\w*|pass(?:es|ed|ing)|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
     r"normal again|ok|responds|responding|on mains|back to normal)\b"
 )
 _UNWELL = re.compile(
@@ -57,6 +65,7 @@ _STATES: tuple[tuple[str, str], ...] = (
         r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b",
     ),
 )
+_NEARLY_FULL = re.compile(r"\b(?:nearly|almost|practically|as good as)\s(?:full|out of (?:space|memory)|exhausted)\b")
 _IS_FULL = re.compile(
     r"(?<!nearly )(?<!almost )(?<!not )(?<!is in )\b(?:is|are|was|completely|entirely|ran|already)\s(?:now\s|already\s|completely\s)?(?:full|out of (?:space|disk space|room))\b(?!\sin\b|\sat\b|\safter|\sby\b)"
 )
@@ -76,21 +85,29 @@ def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     ]
     if full and shares and max(shares) < FULL:
         yield full[0]
+    nearly = _NEARLY_FULL.search(text)
+    if nearly and shares and max(shares) < NEARLY_FULL:
+        yield nearly[0]
 
 
 def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
     text = reading.lower
     up, down, flat = _UP.search(text), _DOWN.search(text), _FLAT.search(text)
-    found = up or down
+    if stopped := _STOPPED.search(text):
+        up = down = None
+    found, flat = up or down, stopped or flat
     if _FLIPPED.search(text) or (up and down):
         return
     courses = [course for item in ground.items if (course := _courses(item, reading))]
+    if _STRONG.search(text):
+        courses = [course - {-1, 1} if 0 in course else course for course in courses]
     borne_out = set().union(*courses)
     if not courses:
         return
     if found:
         said = 1 if up else -1
-        negated = _NEGATED.search(text[max(0, found.start() - 25) : found.start()])
+        near = text[max(0, found.start() - 25) : found.start()]
+        negated = _NEGATED.search(near) or _NOBODY.search(near)
         if negated and borne_out == {said}:
             yield f"{negated[0]} {found[0]}"
         elif not negated and said not in borne_out:
@@ -165,6 +182,9 @@ def _order(reading: Reading, ground: Ground) -> Iterator[str]:
             or match[0].startswith("between")
         ):
             continue
+        if any(_stand_the_other_way_round(item, old[-1], new[0]) for item in ground.items):
+            yield match[0].strip()
+            return
         said = 1 if new[0].value > old[-1].value else -1
         lower = text.lower()
         up, down = _UP.search(lower), _DOWN.search(lower)
@@ -175,6 +195,19 @@ def _order(reading: Reading, ground: Ground) -> Iterator[str]:
         if courses == {-said} and old[-1].dimension != "seconds" and not _FLIPPED.search(lower):
             yield match[0].strip()
             return
+
+
+def _stand_the_other_way_round(item: Item, old: Quantity, new: Quantity) -> bool:
+    """Whether the parts of an item with their times (lines of a log) have the two numbers in the other order."""
+    times = [
+        [
+            part.events[0]
+            for part in item.parts
+            if part.events and wanted.written.replace(" ", "") in part.text.replace(" ", "")
+        ]
+        for wanted in (old, new)
+    ]
+    return len(times[0]) == len(times[1]) == 1 and times[0] > times[1]
 
 
 def _health(text: str, ground: Ground) -> Iterator[str]:

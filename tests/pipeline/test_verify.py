@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ def facts_from(told: dict[str, Any]) -> Facts:
 FACTS = {name: facts_from(incident["facts"]) for name, incident in SENTENCES.items()}
 MEMORY = FACTS["memory"]
 JELLYFIN = Cause(statement="jellyfin leaks", entity="jellyfin", kind="memory_leak", confidence=0.75)
+
+
+RECORDED: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("verify_recorded.yaml").read_text(encoding="utf-8"))
+SENTENCES |= RECORDED
+_FACTS = Path(__file__).parents[2] / "evalsets" / "verification" / "facts.json"
+FACTS |= {name: facts_from(told) for name, told in json.loads(_FACTS.read_text(encoding="utf-8")).items()}
 
 
 def listed(kind: str) -> list[tuple[str, str]]:

@@ -1,0 +1,137 @@
+"""The highest, what is beyond a threshold, and what never happened: comparisons that a claim makes without repeating the numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeline.verification.ground import Figure, Ground, Item
+from pipeline.verification.reading import Reading
+
+RANKED = 3
+"""An item that tells of so many ranks them."""
+_MOST = re.compile(
+    r"\b(?:highest|largest|biggest|most (?:memory|cpu|disk|space|time|of)|fullest|slowest|busiest|hottest|leads|leader|heaviest|greediest|longest)\b"
+)
+_LEAST = re.compile(
+    r"\b(?:lowest|smallest|least|emptiest|quickest|shortest|(?:first|next|soonest|earliest) (?:one )?to (?:expire|run out|end)|expires (?:first|next|soonest))\b"
+)
+_NOT_THE_FIRST = re.compile(
+    r"\b(?:second|third|one of|among|other|after|followed|follows|next \w+est|next most|not the|no longer|never|than the)\b"
+)
+_BEYOND = re.compile(
+    r"\b(?:over|above|beyond|exceeds?|exceeding|exceeded|past|crossed)\s(?:the|its|their)\s(?:\S+\s)?(?:threshold|limit)\b"
+)
+_NOBODY = re.compile(r"\b(?:no|none|nobody|nothing|not|neither|never|without|if|when|fires?)\b|n['’]t\b")
+_COUNTED_EVENTS = re.compile(r"\b(?:kills|killed|restarts|restarted)\b")
+_HAPPENED = re.compile(
+    r"\b(?:(?:was|were|been|got|is|being) (?:oom-?)?(?:killed|restarted)|has restarted|restarted (?:once|twice|again)|keeps restarting|crash-?loop\w*)\b"
+)
+_THAN = re.compile(
+    r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,50}?\b(?:(?P<more>more|higher|larger|bigger|fuller|slower|longer|greater|busier|hotter|later)|"
+    r"(?P<less>less|lower|smaller|fewer|shorter|emptier|faster|cooler|earlier|sooner))\b[^,;.:]{0,30}?\bthan\s(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
+)
+_SOONER = re.compile(
+    r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,50}?\b(?:expires?|ends?|runs? out)\b[^,;.:]{0,30}?\b(?:(?P<less>before)|(?P<more>after))\s"
+    r"(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
+)
+_TIMES_FIRED = re.compile(r"(?P<name>[a-z]\w+) × (?P<count>\d+)")
+
+
+def comparisons_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """What the cited numbers do not bear out."""
+    text = reading.lower
+    yield from _superlatives(reading, ground)
+    beyond = _BEYOND.search(text)
+    if (
+        beyond
+        and not _NOBODY.search(text)
+        and any("none of them beyond the threshold" in item.text for item in ground.items)
+    ):
+        yield beyond[0]
+    happened = _HAPPENED.search(text)
+    if happened and not _NOBODY.search(text):
+        counted = [item for item in ground.items if _COUNTED_EVENTS.search(item.text.partition("\n")[0])]
+        if counted and len(counted) == len(ground.items) and all(_is_zero(item) for item in counted):
+            yield happened[0]
+    yield from _alerts_counted(reading, ground)
+    yield from _compared(reading, ground)
+
+
+def _superlatives(reading: Reading, ground: Ground) -> Iterator[str]:
+    most, least = _MOST.search(reading.lower), _LEAST.search(reading.lower)
+    if bool(most) == bool(least) or _NOT_THE_FIRST.search(reading.lower):
+        return
+    found = most or least
+    named = {token.lower().removesuffix("'s").removesuffix("’s") for _, token in reading.tokens}
+    for item in ground.items:
+        ranked = _ranked(item)
+        if len({figure.owner for figure in ranked}) < RANKED or not named & reading_names(ground, reading):
+            continue
+        first = (max if most else min)(ranked, key=lambda figure: figure.quantity.value).owner
+        if first not in named and found:
+            yield found[0]
+
+
+def reading_names(ground: Ground, reading: Reading) -> set[str]:
+    """Whom the claim speaks of: the owners of cited numbers, and words that follow like one ("media has the highest")."""
+    owners = {figure.owner for figure in ground.figures if figure.owner}
+    subject = re.match(r"\W*([\w-]+)(?:['’]s)?\s", reading.lower)
+    return owners | ({subject[1]} if subject and not reading.prose.strip()[:1].isupper() else set())
+
+
+def _ranked(item: Item) -> list[Figure]:
+    """The numbers of the kind that most of the item's have, each of somebody."""
+    owned = [
+        f for f in item.figures if f.owner and f.role == "" and f.quantity.written and f.quantity.dimension != "count"
+    ]
+    if not owned:
+        return []
+    kinds = [figure.quantity.dimension for figure in owned]
+    usual = max(set(kinds), key=kinds.count)
+    return [figure for figure in owned if figure.quantity.dimension == usual]
+
+
+def _is_zero(item: Item) -> bool:
+    now = next(
+        (
+            f
+            for f in item.figures
+            if f.role == "" and f.quantity.dimension == "count" and f.quantity.start > len(_title(item))
+        ),
+        None,
+    )
+    return now is not None and now.quantity.value == 0
+
+
+def _title(item: Item) -> str:
+    return item.text.partition(": ")[0]
+
+
+def _alerts_counted(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "ServiceDown fires for 88 services" where 86 of them do."""
+    told = {m["name"]: int(m["count"]) for part in ground.parts for m in _TIMES_FIRED.finditer(part.text)}
+    for name, count in told.items():
+        for match in re.finditer(
+            rf"\b{re.escape(name)}\b[^.;,\d]{{0,30}}?\b(?:for|on|of|×)\s(?P<count>\d+)\s(?!min|h\b|hour|s\b|sec|day|%)",
+            reading.lower,
+        ):
+            if int(match["count"]) != count:
+                yield match[0].strip()
+        for match in re.finditer(
+            rf"\b(?P<count>\d+)\s(?:of (?:the|these|those|them|all) (?:\w+ )?are |× |x )?{re.escape(name)}\b",
+            reading.lower,
+        ):
+            if int(match["count"]) != count:
+                yield match[0]
+
+
+def _compared(reading: Reading, ground: Ground) -> Iterator[str]:
+    """ "a uses more than b" where an item tells the numbers of both."""
+    for match in (*_THAN.finditer(reading.lower), *_SOONER.finditer(reading.lower)):
+        for item in ground.items:
+            ranked = {figure.owner: figure.quantity.value for figure in reversed(_ranked(item))}
+            one, other = ranked.get(match["one"]), ranked.get(match["other"])
+            if one is not None and other is not None and one != other and (one > other) != bool(match["more"]):
+                yield match[0].strip()
+                return
