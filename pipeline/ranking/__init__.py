@@ -1,0 +1,1 @@
+"""What moved, where it began, and which change explains it: pure functions over series, entities and changes."""

@@ -1,0 +1,207 @@
+"""Which change brought a symptom about, or that none of them did.
+
+A candidate is judged by when it took effect (each kind has its typical delay; being the latest is no merit), where (on the affected
+entity or upstream of it), and what it speaks of (the option, file or limit that the error lines name; the topic of the
+metric that moved). A change after the onset, or after the first shift, is never the cause.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from core.vocabulary import Change
+from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
+from pipeline.ranking.places import entity_in, nearness
+from pipeline.ranking.series_names import words_of
+from pipeline.ranking.shifts import Shift
+from pipeline.ranking.text import LogLines, agreement, is_error, rarity_among, words_of_change
+from pipeline.ranking.topics import Topics, load_topics
+
+CLEAR_SHIFT = 8.0
+"""Spreads at which a shift is sure enough to exonerate what came after it."""
+SLACK_S = 60.0
+"""Clocks and sampling: a change so little after a shift may still be its cause."""
+OPAQUE = frozenset({"image_update", "package_update", "version", "guest_lifecycle", "flag"})
+"""Kinds that say little of what they change."""
+ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "database", "logging"})
+"""Topics of what fills up or runs out: there the cause may lie hours back."""
+
+
+@dataclass(frozen=True)
+class ChangeWeights:
+    """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely. The `said_` numbers are
+    how convincing a candidate in the right place and time is by its words alone: nothing in common, the same topic, up to the same names.
+    `bar` is the score that a cause needs.
+    """
+
+    delay_s: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "ansible_task": 1800.0, "config_commit": 1800.0, "image_update": 7200.0, "package_update": 7200.0, "restart": 900.0,
+            "reboot": 1800.0, "version": 7200.0, "guest_lifecycle": 1800.0, "backup": 3600.0, "annotation": 1800.0,
+            "flag": 1800.0, "alert": 300.0, "manual": 1800.0,
+        }
+    )  # fmt: skip
+    accumulating: float = 12.0
+    said_nothing: float = 0.35
+    said_nothing_opaque: float = 0.5
+    said_topic: float = 0.65
+    harmless: float = 0.1
+    outside: float = 0.35
+    alert: float = 0.1
+    bar: float = 0.42
+
+
+WEIGHTS = ChangeWeights()
+
+
+@dataclass(frozen=True)
+class RankedChange:
+    """`score` is 0..1. When no candidate clears the bar, no change explains the symptom."""
+
+    change: Change
+    score: float
+    clears_bar: bool
+    reasons: tuple[str, ...]
+
+
+def rank_changes(
+    changes: Iterable[Change],
+    onset: datetime,
+    *,
+    symptoms: Sequence[Shift] = (),
+    log_lines: LogLines = (),
+    topology: Topology | None = None,
+    weights: ChangeWeights = WEIGHTS,
+) -> list[RankedChange]:
+    """Every candidate, the most likely cause first.
+
+    `onset` is when the symptom began (UTC). `symptoms` are shifts whose series begin with the name of their entity, `log_lines` are
+    (time, entity or None, text), `topology` is what each entity depends on; all three may be empty, and the less there is the less is said.
+    """
+    changes = list(changes)
+    incident = _Incident(changes, onset, symptoms, log_lines, topology or {})
+    ranked = [_judged(change, incident, weights) for change in changes]
+    return sorted(ranked, key=lambda each: (-each.score, -_effective(each.change).timestamp(), each.change.id))
+
+
+class _Incident:
+    """What is known of the symptom, put together once for all candidates."""
+
+    def __init__(
+        self, changes: Sequence[Change], onset: datetime, symptoms: Sequence[Shift], lines: LogLines, topology: Topology
+    ) -> None:
+        known = {name for change in changes if (name := change.entity)} | {entity for _, entity, _ in lines if entity}
+        known |= set(topology) | {name for names in topology.values() for name in names}
+        self.topology = topology
+        self.onset = onset
+        self.names = frozenset(name.lower() for name in known)
+        self.rarity = rarity_among(changes)
+        self.lines = sorted(lines, key=lambda line: line[0])
+        self.ranked = rank_entities(symptoms, entity_of=lambda series: entity_in(series, known), topology=topology)
+        self.affected = _affected(self.ranked, self.lines)
+        self.topics_file = load_topics()
+        self.topics = self._topics()
+
+    def _topics(self) -> Counter[str]:
+        """What the symptom speaks of: the series that moved most count like a line that reports an error."""
+        found: Counter[str] = Counter()
+        for entity in self.ranked[:3]:
+            for shift in entity.shifts[:3]:
+                if shift.score >= CLEAR_SHIFT and entity.score >= 0.5 * self.ranked[0].score:
+                    found.update(set(self.topics_file.of(" ".join(_measured(shift.series, entity.entity)))))
+        for _, writer, text in self.lines:
+            if is_error(text) and (writer is None or writer in self.affected):
+                found.update(set(self.topics_file.of(text)))
+        return found
+
+    def first_shift(self, entities: set[str]) -> Shift | None:
+        """The earliest clear shift on any of the entities."""
+        clear = [
+            shift
+            for ranked in self.ranked
+            if ranked.entity in entities
+            for shift in ranked.shifts
+            if shift.score >= max(CLEAR_SHIFT, 0.2 * ranked.shifts[0].score)
+        ]
+        return min(clear, key=lambda shift: shift.at, default=None)
+
+
+def _affected(ranked: Sequence[RankedEntity], lines: LogLines) -> dict[str, float]:
+    """How much each entity is part of the symptom, 0..1."""
+    top = ranked[0].score if ranked else 1.0
+    found = {each.entity: min(1.0, max(0.0, each.score / top)) ** 2 for each in ranked if each.score > 0.3 * top}
+    errors = Counter(entity for _, entity, text in lines if entity and is_error(text))
+    for entity, count in errors.items():
+        found[entity] = max(found.get(entity, 0.0), 0.5 if count == 1 else 0.7)
+    return found
+
+
+def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> RankedChange:
+    at = _effective(change)
+    reasons: list[str] = []
+    lag = (incident.onset - at).total_seconds()
+    if lag < 0:
+        return RankedChange(change, 0.0, clears_bar=False, reasons=("after the onset",))
+    place, where = nearness(change, incident.affected, incident.topology, words_of_change(change))
+    reasons.append(where)
+    near = {change.entity, *incident.affected} if change.entity else set(incident.affected)
+    first = incident.first_shift({name for name in near if name and incident.affected.get(name, 0) >= 0.5})
+    if first is not None and (at - first.at).total_seconds() > SLACK_S:
+        return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
+    said, what = _said(change, at, incident, weights)
+    reasons += what
+    delay = weights.delay_s.get(change.kind, 1800.0)
+    if set(incident.topics) & ACCUMULATING:
+        delay *= weights.accumulating
+    timely = 1.0 if lag <= delay else delay / lag
+    began = min(incident.onset, first.at) if first else incident.onset
+    reasons.append(
+        f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
+    )
+    score = place * said * timely
+    if change.kind == "alert":
+        score *= weights.alert
+        reasons.append("an alert is a symptom itself")
+    score = round(min(1.0, score), 4)
+    return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
+
+
+def _said(change: Change, at: datetime, incident: _Incident, weights: ChangeWeights) -> tuple[float, list[str]]:
+    """How convincing the change is by what it speaks of, 0..1, with the reasons."""
+    topics: Topics = incident.topics_file
+    shared, tokens = agreement(change, at, incident.lines, incident.rarity, incident.names)
+    own = topics.of(words_of_change(change))
+    common = [topic for topic, _ in incident.topics.most_common(6) if topic in own]
+    nothing = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
+    said = max(nothing, weights.said_topic if common else 0.0)
+    said += (1 - said) * shared
+    reasons = []
+    if shared >= 0.3:
+        reasons.append(f"speaks of {', '.join(tokens)}, as the logs do")
+    if common:
+        reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
+    outside = [topic for topic, _ in incident.topics.most_common(2) if topic in topics.outside]
+    if outside and not set(outside) & set(own) and shared < 0.6:
+        said *= weights.outside
+        reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
+    if topics.is_harmless(change.title, change.files) and shared < 0.6:
+        said *= weights.harmless
+        reasons.append("changes nothing that runs")
+    return said, reasons
+
+
+def _measured(series: str, entity: str) -> tuple[str, ...]:
+    return words_of(series.removeprefix(entity))
+
+
+def _effective(change: Change) -> datetime:
+    return change.effective_at or change.at
+
+
+def _length(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{timedelta(seconds=seconds).total_seconds() / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,91 @@
+"""How far the words of a change agree with what was logged: a shared option, file, port or limit says more than a shared plain word."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from core.vocabulary import Change
+
+LogLines = Sequence[tuple[datetime, str | None, str]]
+
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*[A-Za-z0-9]|\d")
+_ERROR = re.compile(
+    r"\b(err(?:or)?|fatal|panic|crit(?:ical)?|fail(?:ed|ure|s)?|exception|traceback|denied|refused|invalid|unknown|cannot|unable|"
+    r"timed? ?out|timeout|oom|killed|unreachable|no such|not found|exhausted|too many|warn(?:ing)?|expired|[45]\d\d)\b",
+    re.IGNORECASE,
+)
+_PLAIN = frozenset(
+    ["the", "and", "for", "with", "from", "into", "that", "this", "was", "were", "are", "has", "have", "not", "but", "its", "error", "failed", "failure", "fatal", "warning", "warn", "info", "debug", "level", "true", "false", "none", "null", "yes", "name", "state", "changed", "change", "task", "role", "set", "add", "added", "adding", "remove", "removed", "update", "updated", "use", "used", "using", "new", "old", "file", "files", "line", "path", "host", "hosts", "server", "service", "container", "image", "version", "default", "after", "before", "http", "https", "tcp", "udp", "com", "lan", "home", "local", "main", "err", "msg", "time", "caller", "root", "var", "etc", "opt", "srv", "usr", "lib", "bin", "log", "logs", "app", "data", "config", "yml", "yaml", "env", "conf", "json", "j2", "templates", "tasks", "roles", "stacks", "compose", "docker", "ansible", "deploy", "render", "template", "copy", "restart", "restarted", "reload", "start", "started", "stop", "stopped", "run", "running"]
+)
+NAMED, PLAIN = 1.0, 0.4
+"""What a shared token counts: a name of several parts or a telling number, and a plain word."""
+NO_ERROR = 0.3
+"""What a line counts that reports nothing bad: it may just announce the change."""
+SEEN_BEFORE = 0.2
+"""What a token counts that stood in the logs before the change already."""
+ANNOUNCED = timedelta(seconds=45)
+MAX_LINES = 400
+MAX_CHARACTERS = 20_000
+
+
+def tokens(text: str) -> set[str]:
+    """Names, numbers and words in lower case, with the parts of paths and dotted names; short and empty ones aside."""
+    found = set()
+    for token in _TOKEN.findall(text[:MAX_CHARACTERS]):
+        lowered = token.lower().strip(".:-/@")
+        parts = re.split(r"[/.:=@]", lowered)
+        for each in {lowered, *parts}:
+            if len(each) >= 3 and each not in _PLAIN and not (each.isdigit() and len(each) < 3):
+                found.add(each)
+    return found
+
+
+def words_of_change(change: Change) -> str:
+    """Title, detail, files, and of a diff what was added and removed, not what stands around it."""
+    changed = [line[1:] for line in change.diff.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+    return "\n".join([change.title, change.detail, *change.files, *changed])
+
+
+def agreement(
+    change: Change, at: datetime, lines: LogLines, rarity: Mapping[str, float], names: frozenset[str]
+) -> tuple[float, tuple[str, ...]]:
+    """0..1, and the tokens that tell most. `rarity` says of a token how few of the changes hold it (1: only one)."""
+    own = tokens(words_of_change(change)) - names
+    before: set[str] = set()
+    best: dict[str, float] = {}
+    for when, _, text in lines[:MAX_LINES]:
+        shared = own & tokens(text)
+        if when < at - timedelta(seconds=30):
+            before |= shared
+            continue
+        weight = 1.0 if _ERROR.search(text) else NO_ERROR
+        if when < at + ANNOUNCED and weight < 1:
+            weight /= 2
+        for token in shared:
+            counts = weight * (NAMED if _is_name(token) else PLAIN) * rarity.get(token, 1.0)
+            best[token] = max(best.get(token, 0.0), counts)
+    for token in best.keys() & before:
+        best[token] *= SEEN_BEFORE
+    telling = sorted(best, key=lambda token: (-best[token], token))[:3]
+    return 1 - math.exp(-sum(sorted(best.values(), reverse=True)[:6])), tuple(telling)
+
+
+def rarity_among(changes: Iterable[Change]) -> dict[str, float]:
+    """Of each token one over the number of changes that hold it."""
+    count: dict[str, int] = {}
+    for change in changes:
+        for token in tokens(words_of_change(change)):
+            count[token] = count.get(token, 0) + 1
+    return {token: 1 / number for token, number in count.items()}
+
+
+def is_error(text: str) -> bool:
+    return bool(_ERROR.search(text))
+
+
+def _is_name(token: str) -> bool:
+    """An option, path, port, address or version, rather than a word of prose."""
+    return bool(re.search(r"[_./:@-]|[a-z]\d|\d[a-z]", token)) or (token.isdigit() and len(token) >= 3)

@@ -1,0 +1,65 @@
+"""What a text speaks of, by the words of `topics.yaml`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Topics:
+    """`of_word` maps a word in lower case to its topics."""
+
+    of_word: dict[str, frozenset[str]]
+    outside: frozenset[str]
+    harmless_files: tuple[str, ...]
+    harmless_words: frozenset[str]
+
+    def of(self, text: str) -> Counter[str]:
+        """How many different words of each topic the text has."""
+        return Counter(topic for word in set(words(text)) for topic in self.of_word.get(word, ()))
+
+    def is_harmless(self, title: str, files: Iterable[str]) -> bool:
+        """Whether a change touches only what is read by people, and runs nothing."""
+        files = list(files)
+        if files:
+            return all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files)
+        return any(word in self.harmless_words for word in words(title))
+
+
+@cache
+def load_topics() -> Topics:
+    """The shipped topics."""
+    document = yaml.safe_load(Path(__file__).with_name("topics.yaml").read_text(encoding="utf-8"))
+    of_word: dict[str, set[str]] = {}
+    for topic, listed in document["topics"].items():
+        for word in listed:
+            of_word.setdefault(str(word).lower(), set()).add(topic)
+    return Topics(
+        {word: frozenset(topics) for word, topics in of_word.items()},
+        frozenset(document["outside"]),
+        tuple(document["harmless_files"]),
+        frozenset(document["harmless_words"]),
+    )
+
+
+def words(text: str) -> list[str]:
+    """Names in lower case, and the parts of those that are made of several: `maxConnections_db` → maxconnections_db, max, …."""
+    found = []
+    for name in _NAME.findall(text):
+        found.append(name.lower())
+        parts = [part.lower() for part in _PART.findall(name)]
+        if len(parts) > 1:
+            found += parts
+            found.append("".join(parts))
+    return found
