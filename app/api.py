@@ -116,7 +116,7 @@ def build_api(settings: Settings) -> FastAPI:
     @api.get("/health")
     async def health() -> JSONResponse:
         """The state of every component; 503 when nothing that measures or alerts can be read."""
-        components = await check_health(settings, sources)
+        components = await check_health(settings, sources, assistant)
         status = overall(components)
         body = {"status": status, "components": [asdict(component) for component in components]}
         return JSONResponse(body, 503 if status == "failed" else 200)

@@ -18,6 +18,7 @@ from tools.grafana import Grafana
 from tools.prometheus import Prometheus
 
 if TYPE_CHECKING:
+    from pipeline.assistant import Assistant
     from tools.knowledge.generation import Manifest
 
 ANSIBLE_PROBLEMS = 10
@@ -36,11 +37,12 @@ class Component:
 
 
 async def check_health(
-    settings: Settings, sources: Sources | None = None, *, only: str | None = None
+    settings: Settings, sources: Sources | None = None, assistant: Assistant | None = None, *, only: str | None = None
 ) -> list[Component]:
     """Every component (or `only` the one of that name), checked concurrently; never raises for a source that is down.
 
-    A server hands in the `sources` it has, so that no connections are left over from each check.
+    A server hands in the `sources` and the `assistant` it has, so that no connections are left over from each check, and what its model's
+    circuit breaker knows is told.
     """
     sources = sources or build_sources(settings)
     alertmanager = next((source for source in sources.alert_sources if isinstance(source, Alertmanager)), None)
@@ -51,7 +53,7 @@ async def check_health(
         "log files": lambda: _logs(settings),
         "ansible": lambda: _ansible(sources.ansible),
         "runbooks": lambda: _runbooks(settings),
-        "language model": lambda: asyncio.to_thread(_language_model, settings),
+        "language model": lambda: asyncio.to_thread(_language_model, settings, assistant),
     }
     return list(await asyncio.gather(*(check() for name, check in checks.items() if only in {None, name})))
 
@@ -150,16 +152,20 @@ async def _runbooks(settings: Settings) -> Component:
     return Component("runbooks", "ok", f"{held.documents} documents indexed in {directory}", unlocks)
 
 
-def _language_model(settings: Settings) -> Component:
+def _language_model(settings: Settings, assistant: Assistant | None) -> Component:
     """What is set, and whether its budget is left. The model itself is not asked: that would cost something."""
     unlocks = "answers in a model's words, every claim checked, and further look-ups; all else works without"
     if settings.lm is None:
         return Component("language model", "not configured", "", unlocks, "set SRE_LM (see the README)")
-    assistant = build_assistant(settings)  # imports DSPy, only where a model is set
+    assistant = assistant or build_assistant(settings)  # imports DSPy, only where a model is set
     told = "; ".join((assistant.model or settings.lm, *assistant.problems))
     if assistant.model is None:
         return Component(
             "language model", "failed", told, unlocks, "correct it; until then answers are written by code"
+        )
+    if refusal := assistant.model_refusal():
+        return Component(
+            "language model", "failed", f"{told}; {refusal}", unlocks, "answers are written by code meanwhile"
         )
     spent = over_budget(settings)
     return Component("language model", "ok", f"{told} (not asked now){f'; {spent}' if spent else ''}", unlocks)

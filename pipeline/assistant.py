@@ -110,6 +110,10 @@ class Assistant(dspy.Module):
         """The name of the model that writes answers; None where code does."""
         return self._models.name if self._models else None
 
+    def model_refusal(self) -> str | None:
+        """Why the model would not be asked now: its circuit breaker is open."""
+        return self._models.unavailable() if self._models else None
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -80,6 +80,8 @@ def numbered(choice: str, causes: Sequence[Cause]) -> Cause | None:
     """The candidate that "H2" names, the first when the model named none; None for "none" and for what is no candidate."""
     if not choice.strip():
         return causes[0] if causes else None
+    if re.match(r"\W*none\b", choice, re.IGNORECASE):
+        return None
     match = re.search(r"\bH ?(\d{1,3})\b", choice, re.IGNORECASE)
     place = int(match[1]) - 1 if match else -1
     return causes[place] if 0 <= place < len(causes) else None

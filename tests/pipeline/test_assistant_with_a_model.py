@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from app.health import check_health
 from app.wiring import build_assistant, build_index, index_directory
 from bench.rule_model import answer_by_rules
 from bench.scripted_model import Asked, Reply, ScriptedModel
@@ -283,6 +284,18 @@ async def test_the_last_good_answer_is_shown_while_the_provider_is_down(lab, dat
     assert "checked against now" in second.answer
     assert "adguard" in second.answer
     assert any("500" in gap for gap in second.gaps)
+
+
+async def test_health_tells_of_a_provider_that_keeps_failing(lab, data_dir, tmp_path, monkeypatch) -> None:
+    with ScriptedModel(lambda _: Reply(status=500)) as server:
+        assistant = _assistant(lab, data_dir, tmp_path, monkeypatch, server, lm="anthropic/scripted")
+        for _ in range(4):
+            await assistant.ask(WHY)
+        (told,) = await check_health(
+            load_settings(data_dir=tmp_path, lm="anthropic/scripted"), None, assistant, only="language model"
+        )
+    assert told.state == "failed"
+    assert "times in a row" in told.detail
 
 
 @pytest.mark.parametrize(

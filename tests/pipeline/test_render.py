@@ -295,7 +295,17 @@ def test_without_a_cause_there_is_nothing_to_choose(brief: Brief) -> None:
 
 @pytest.mark.parametrize(
     ("choice", "place"),
-    [("H1", 0), ("H2: games", 1), ("h2", 1), ("**H2**", 1), ("", 0), ("none", None), ("H7", None), ("H0", None)],
+    [
+        ("H1", 0),
+        ("H2: games", 1),
+        ("h2", 1),
+        ("**H2**", 1),
+        ("", 0),
+        ("none", None),
+        ("none; H1 is unlikely", None),
+        ("H7", None),
+        ("H0", None),
+    ],
 )
 def test_a_choice_names_one_of_the_candidates(brief: Brief, choice: str, place: int | None) -> None:
     known = candidates(brief)
