@@ -14,13 +14,15 @@ from datetime import datetime
 from itertools import pairwise
 
 from pipeline.ranking.series_names import guess_role
-from pipeline.ranking.shifts import BEYOND, Shift
+from pipeline.ranking.shifts import BEYOND, NEXT_TO_NOTHING, Shift
 
 Topology = Mapping[str, Sequence[str]]
 """What each entity depends on."""
 
 NEAR = 0.2
 """A shift of at least so much of the entity's largest tells when the entity moved."""
+LESS_LOAD = 0.6
+"""What a fall of load or of resources in use counts."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,16 @@ def _loudness(shift: Shift, size: float) -> float:
     """Spreads and relative change, both as logarithms: a quiet series that moves a little is no match for one that doubles."""
     usual = abs(shift.before)
     relative = abs(shift.after - shift.before) / usual if usual else 1.0
-    return math.log1p(shift.score) + size * math.log1p(min(relative, 100.0)) * min(1.0, shift.score / BEYOND)
+    loudness = math.log1p(shift.score) + size * math.log1p(min(relative, 100.0)) * min(1.0, shift.score / BEYOND)
+    return loudness * (LESS_LOAD if _is_less_load(shift) else 1.0)
 
 
 def _is_less_load(shift: Shift) -> bool:
-    """Less to do is what a service behind a broken one sees; it breaks nothing."""
-    return shift.direction == "down" and guess_role(shift.series) in {"load", "resource"}
+    """Less to do is what a service behind a broken one sees; it breaks nothing. A resource that is no longer used at all is another matter."""
+    role = guess_role(shift.series)
+    return shift.direction == "down" and (
+        role == "load" or (role == "resource" and shift.after > NEXT_TO_NOTHING * shift.before)
+    )
 
 
 def _lateness(candidates: Sequence[_Candidate], steps: float) -> dict[str, float]:

@@ -37,6 +37,8 @@ AGAINST = 0.25
 """What a move in the good direction counts."""
 UNKNOWN_DOWN, LOAD_DOWN = 0.6, 0.4
 """What a fall counts where the name says nothing, and where it measures load: less load is an effect more often than a cause."""
+GONE, NEXT_TO_NOTHING = 0.6, 0.25
+"""What a fall counts that leaves less than a quarter, whatever the direction that hurts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ def shifts_of(
         normal_times, normal_values = past[0], to_rates(*past, counters)
     normal = learn_normal(normal_times, normal_values, times)
     departures = normal.departures(values)
-    scores, upwards = _score(departures[:, after], *_weights(names, kinds_of, kinds or {}))
+    up, down = _weights(names, kinds_of, kinds or {})
+    down = np.where(_gone(values[:, after], normal.middle), np.fmax(down, GONE), down)
+    scores, upwards = _score(departures[:, after], up, down)
     judged = np.isfinite(normal_values).sum(axis=1) >= FEWEST_BEFORE
     first = int(np.flatnonzero(after)[0])
     found = []
@@ -150,6 +154,12 @@ def _weights(
         elif name not in stated:
             down[row] = LOAD_DOWN if guess_role(name) == "load" else UNKNOWN_DOWN
     return up, down
+
+
+def _gone(values: Floats, middle: Floats) -> NDArray[np.bool_]:
+    """Which series fell to next to nothing: what they measure has stopped."""
+    lowest = np.min(np.where(np.isfinite(values), np.abs(values), np.inf), axis=1)
+    return np.asarray((middle > 0) & (lowest < NEXT_TO_NOTHING * middle))
 
 
 def _departure(signed: Floats, first_after: int) -> int:
