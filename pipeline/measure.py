@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from core.vocabulary import Evidence, SeriesSummary, Window
 from pipeline.brief import Finding, Gaps
@@ -22,6 +24,15 @@ NORMAL_RATE_WINDOW_S = 300
 """History may be kept at a coarser resolution than the present, so its rates use a wide window."""
 
 _Key = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Courses:
+    """`values` has a row per name and a column per time (unix seconds, evenly spaced); NaN where nothing was recorded."""
+
+    names: tuple[str, ...]
+    times: np.ndarray
+    values: np.ndarray
 
 
 class Measurer:
@@ -93,6 +104,37 @@ class Measurer:
             return None
         wanted = {name: value for name, value in finding.labels.items() if name != "__name__"}
         return next((s for s in result.series if wanted.items() <= s.labels.items()), None)
+
+    async def courses(self, signals: Sequence[Signal], window: Window, *, step_s: float) -> Courses:
+        """How each signal went over the window for every entity, one row per entity and signal, named "entity:signal"."""
+        times = np.arange(window.end.timestamp(), window.start.timestamp(), -step_s)[::-1]
+        asked = [(signal, exporter) for signal in signals for exporter in signal.queries]
+        found = await asyncio.gather(*(self._matrix(*each, window, step_s) for each in asked))
+        rows: dict[str, np.ndarray] = {}
+        for (signal, _), series in zip(asked, found, strict=True):
+            for labels, at, values in series:
+                entity = self._inventory.entity_of(labels)
+                name = f"{entity}:{signal.name}"
+                if entity is None or name in rows:
+                    continue
+                row = np.full(len(times), np.nan)
+                places = np.rint((at - times[0]) / step_s).astype(int)
+                inside = (places >= 0) & (places < len(times))
+                row[places[inside]] = values[inside]
+                rows[name] = row
+        values = np.array(list(rows.values())) if rows else np.empty((0, len(times)))
+        return Courses(tuple(rows), times, values)
+
+    async def _matrix(
+        self, signal: Signal, exporter: str, window: Window, step_s: float
+    ) -> list[tuple[Mapping[str, str], np.ndarray, np.ndarray]]:
+        query = signal.promql(exporter, rate_window_s=max(round(4 * step_s), await self.rate_window_s()))
+        matrix = await guarded(self._gaps, "prometheus", self._prometheus.matrix(query, window, step_s))
+        if matrix is None:
+            return []
+        for warning in matrix.warnings:
+            self._gaps.add(f"prometheus: {signal.phrase}: {warning}")
+        return [(series.labels, series.times, series.values) for series in matrix.series]
 
     async def query_of(self, finding: Finding) -> str:
         """The finding's query, narrowed to its entity."""

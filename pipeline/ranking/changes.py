@@ -22,6 +22,8 @@ from pipeline.ranking.topics import Topics, load_topics
 
 CLEAR_SHIFT = 8.0
 """Spreads at which a shift is sure enough to exonerate what came after it."""
+MOVED_TOO = 0.6
+"""How much an entity is part of the symptom that moved clearly, if not most tellingly."""
 SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
 OPAQUE = frozenset({"image_update", "package_update", "version", "guest_lifecycle", "flag"})
@@ -74,15 +76,19 @@ def rank_changes(
     symptoms: Sequence[Shift] = (),
     log_lines: LogLines = (),
     topology: Topology | None = None,
+    affected: Mapping[str, float] | None = None,
     weights: ChangeWeights = WEIGHTS,
 ) -> list[RankedChange]:
     """Every candidate, the most likely cause first.
 
     `onset` is when the symptom began (UTC). `symptoms` are shifts whose series begin with the name of their entity, `log_lines` are
     (time, entity or None, text), `topology` is what each entity depends on; all three may be empty, and the less there is the less is said.
+    `affected` says how much (0..1) each entity is part of the symptom, where that is known better than from the symptoms.
     """
     changes = list(changes)
     incident = _Incident(changes, onset, symptoms, log_lines, topology or {})
+    if affected is not None:
+        incident.affected = dict(affected)
     ranked = [_judged(change, incident, weights) for change in changes]
     return sorted(ranked, key=lambda each: (-each.score, -_effective(each.change).timestamp(), each.change.id))
 
@@ -132,7 +138,13 @@ class _Incident:
 def _affected(ranked: Sequence[RankedEntity], lines: LogLines) -> dict[str, float]:
     """How much each entity is part of the symptom, 0..1."""
     top = ranked[0].score if ranked else 1.0
-    found = {each.entity: min(1.0, max(0.0, each.score / top)) ** 2 for each in ranked if each.score > 0.3 * top}
+    found = {
+        each.entity: max(
+            min(1.0, max(0.0, each.score / top)) ** 2, MOVED_TOO if each.shifts[0].score >= CLEAR_SHIFT else 0.0
+        )
+        for each in ranked
+    }
+    found = {entity: weight for entity, weight in found.items() if weight >= 0.1}
     errors = Counter(entity for _, entity, text in lines if entity and is_error(text))
     for entity, count in errors.items():
         found[entity] = max(found.get(entity, 0.0), 0.5 if count == 1 else 0.7)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from pipeline.ranking.series_names import guess_role
+from pipeline.ranking.series_names import guess_role, resource_of
 from pipeline.ranking.shifts import BEYOND, NEXT_TO_NOTHING, Shift
 
 Topology = Mapping[str, Sequence[str]]
@@ -21,6 +21,8 @@ Topology = Mapping[str, Sequence[str]]
 
 NEAR = 0.2
 """A shift of at least so much of the entity's largest tells when the entity moved."""
+CLEARLY, RIVAL = 0.7, 0.6
+"""How clearly, beside the machine itself, a service must use more of it; another that comes so near to the first leaves it open which."""
 LESS_LOAD = 0.6
 """What a fall of load or of resources in use counts."""
 
@@ -29,7 +31,7 @@ LESS_LOAD = 0.6
 class EntityWeights:
     """What decides how much. `size` is for the relative change beside the spreads, `more` for further series of the entity, `resource`
     for a resource that moved, `late` is taken off for coming last (`steps` sampling steps later: two thirds of it), `suffers` for a
-    dependency that moved as clearly and no later; `reach` is added for all that moved depending on the entity.
+    dependency that moved as clearly and no later; `reach` is added for all that moved depending on the entity, `eaten` taken off where one dependent uses up the entity's resource.
     `clear` is the number of spreads at which a shift is half convincing.
     """
 
@@ -40,6 +42,7 @@ class EntityWeights:
     steps: float = 8.0
     suffers: float = 0.6
     reach: float = 0.5
+    eaten: float = 0.6
     clear: float = 12.0
 
 
@@ -92,15 +95,17 @@ def rank_entities(
         return []
     lateness = _lateness(list(found.values()), weights.steps)
     upstream = {name: [found[u] for u in _upstream(name, topology or {}) if u in found] for name in found}
-    ranked = [_ranked(each, found, lateness, upstream, weights) for each in found.values()]
+    eaten = _eaten(found, topology or {})
+    ranked = [_ranked(each, found, lateness, upstream, eaten, weights) for each in found.values()]
     return sorted(ranked, key=lambda each: (-each.score, each.at, each.entity))
 
 
-def _ranked(
+def _ranked(  # noqa: PLR0917  one entity among all that is known of the others
     each: _Candidate,
     found: Mapping[str, _Candidate],
     lateness: Mapping[str, float],
     upstream: Mapping[str, Sequence[_Candidate]],
+    eaten: Mapping[str, tuple[str, str]],
     weights: EntityWeights,
 ) -> RankedEntity:
     reasons = [f"{shift.series} {shift.direction} by {shift.score:.3g} spreads" for shift in each.telling[:3]]
@@ -108,13 +113,17 @@ def _ranked(
     if each.moved > 0.5 and lateness[each.entity] == 0 and any(lateness.values()):
         reasons.append("left its normal first")
     moved = {name: other.moved for name, other in found.items() if name != each.entity and other.moved > 0.5}
-    dependent = sum(part for name, part in moved.items() if each in upstream[name])
-    if dependent:
-        score *= 1 + weights.reach * dependent / sum(moved.values())
-        reasons.append(
-            f"{sum(each in upstream[name] for name in moved)} of {len(moved)} others that moved depend on it"
-        )
-    blamed = _blamed(each, upstream[each.entity], lateness)
+    through = {each.entity, *(name for name, (consumer, _) in eaten.items() if consumer == each.entity)}
+    reached = [name for name in moved if name in through or through & {other.entity for other in upstream[name]}]
+    if reached:
+        score *= 1 + weights.reach * sum(moved[name] for name in reached) / sum(moved.values())
+        reasons.append(f"{len(reached)} of {len(moved)} others that moved depend on it")
+    if each.entity in eaten:
+        consumer, resource = eaten[each.entity]
+        score *= 1 - weights.eaten
+        reasons.append(f"its {resource} is used up by {consumer}")
+    others = [other for other in upstream[each.entity] if eaten.get(other.entity, ("",))[0] != each.entity]
+    blamed = _blamed(each, others, lateness)
     if blamed is not None:
         score *= 1 - weights.suffers * blamed[1]
         if blamed[1] > 0.5:
@@ -135,10 +144,42 @@ def _candidate(entity: str, shifts: list[Shift], weights: EntityWeights) -> _Can
 
 def _loudness(shift: Shift, size: float) -> float:
     """Spreads and relative change, both as logarithms: a quiet series that moves a little is no match for one that doubles."""
-    usual = abs(shift.before)
-    relative = abs(shift.after - shift.before) / usual if usual else 1.0
-    loudness = math.log1p(shift.score) + size * math.log1p(min(relative, 100.0)) * min(1.0, shift.score / BEYOND)
+    loudness = math.log1p(shift.score) + size * math.log1p(_relative(shift)) * min(1.0, shift.score / BEYOND)
     return loudness * (LESS_LOAD if _is_less_load(shift) else 1.0)
+
+
+def _relative(shift: Shift) -> float:
+    """The change as a part of the level before, at most a hundredfold; 1 where there was nothing before."""
+    usual = abs(shift.before)
+    return min(abs(shift.after - shift.before) / usual, 100.0) if usual else 1.0
+
+
+def _eaten(found: Mapping[str, _Candidate], topology: Topology) -> dict[str, tuple[str, str]]:
+    """Whose resource is used up by one of those that run on it: (consumer, resource).
+
+    A machine's processor is the sum of its services', so the one that eats it grew by more than the machine did.
+    """
+    eaten: dict[str, tuple[str, str]] = {}
+    for name, each in found.items():
+        own = {
+            r: shift for shift in reversed(each.telling) if shift.direction == "up" and (r := resource_of(shift.series))
+        }
+        grown = [
+            (shift.score, other, resource)
+            for other, candidate in found.items()
+            if name in topology.get(other, ())
+            for shift in candidate.shifts
+            if (resource := resource_of(shift.series)) in own and resource and _eats(shift, own[resource])
+        ]
+        grown.sort(reverse=True)
+        if grown and len({other for score, other, _ in grown if score > RIVAL * grown[0][0]}) == 1:
+            eaten[name] = grown[0][1], grown[0][2]
+    return eaten
+
+
+def _eats(shift: Shift, machine: Shift) -> bool:
+    grew = shift.direction == "up" and shift.score >= CLEARLY * machine.score
+    return grew and _relative(shift) >= _relative(machine)
 
 
 def _is_less_load(shift: Shift) -> bool:

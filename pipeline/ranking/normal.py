@@ -22,6 +22,8 @@ SMALLEST_PART = 0.01
 """A spread is at least so much of the middle: half a percent more memory is no event, however steady memory is."""
 STEP_PART = 0.1
 """Where the normal never moved, a departure counts at most 1/STEP_PART spreads, whatever its unit."""
+LOST, ALL_BUT_LOST = 3.0, 0.75
+"""But what was steadily there and is lost (up: 1, then 0) counts so much more."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class Normal:
         up, down = self.up.copy(), self.down.copy()
         reach = np.nanmax(np.where(np.isfinite(away), np.abs(away), 0.0), axis=1, initial=0.0)
         floor = np.fmax(STEP_PART * reach, SMALLEST_PART * np.abs(self.middle))
+        lost = np.nanmax(np.where(np.isfinite(away), -away, 0.0), axis=1, initial=0.0) >= ALL_BUT_LOST * self.middle
         up = np.where(up > 0, up, floor)
-        down = np.where(down > 0, down, floor)
+        down = np.where(down > 0, down, np.where(lost & (self.middle > 0), floor / LOST, floor))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(away == 0, 0.0, away / np.where(away > 0, up[:, None], down[:, None]))
 

@@ -149,6 +149,16 @@ _RESOURCE = frozenset(
 )
 
 
+_RESOURCES = {
+    "cpu": "cpu cores core processor load1 load5 steal throttled throttle",
+    "memory": "mem memory rss heap swap oom working",
+    "disk": "disk diskio io iops iowait fs filesystem read reads write writes inode busy",
+    "network": "net network receive transmit rx tx bandwidth",
+    "connections": "connections sockets socket fds threads",
+}
+_RESOURCE_OF = {word: name for name, listed in _RESOURCES.items() for word in listed.split()}
+
+
 @dataclass(frozen=True)
 class SeriesKind:
     """How to read a series. A counter only grows, but for resets; `bad` is the direction that hurts."""
@@ -180,6 +190,13 @@ def guess_role(series: str) -> Role:
         if any(word in words for word in own):
             return role  # type: ignore[return-value]  # the tuple above holds roles only
     return "unknown"
+
+
+def resource_of(series: str) -> str | None:
+    """cpu, memory, disk, network or connections: what the series says is used; None for anything else."""
+    if guess_role(series) == "service":
+        return None
+    return next((_RESOURCE_OF[word] for word in _measured(series) if word in _RESOURCE_OF), None)
 
 
 def _measured(series: str) -> tuple[str, ...]:

@@ -1,0 +1,79 @@
+"""What moved around the onset: the courses of the signals that are out of the ordinary, over all entities, as ranked shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.vocabulary import Alert, Window
+from pipeline.brief import Brief
+from pipeline.measure import Measurer
+from pipeline.rank import RankedEntity, SeriesKind, Shift, rank_entities
+from pipeline.ranking.shifts import shifts_of
+from pipeline.signals import Signal
+from tools.alerts import AlertRule
+from tools.inventory import Inventory
+
+NORMAL_STEPS = 180
+"""What is taken as the normal of a series, before the onset: three hours in steps of a minute."""
+LONGEST_AFTER = timedelta(hours=1)
+FINEST_S, COARSEST_S = 15.0, 60.0
+MAX_SIGNALS = 16
+
+
+@dataclass(frozen=True)
+class Movement:
+    """`onset` is when the symptom began (UTC), `shifts` are named "entity:signal", `entities` are in the order of cause."""
+
+    onset: datetime
+    shifts: tuple[Shift, ...] = ()
+    entities: tuple[RankedEntity, ...] = ()
+
+
+def onset_of(brief: Brief, rules: Sequence[AlertRule]) -> datetime:
+    """When the first of the explained alerts became active (`for` taken off), else when the chain began to move, else the moment."""
+    began = [alert.starts_at - _for(alert, rules) for alert, _ in brief.explained]
+    moved = [f.series.onset for f in brief.chain if f.series and f.series.onset and f.abnormal]
+    return min([*began, *([] if began else moved), brief.question.at])
+
+
+def _for(alert: Alert, rules: Sequence[AlertRule]) -> timedelta:
+    """The longest `for` of the rules of that name: two severities may share one."""
+    return timedelta(seconds=max((rule.duration_s for rule in rules if rule.name == alert.name), default=0.0))
+
+
+async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movement:
+    """Ask for the courses of what is abnormal and rank them; empty when nothing is."""
+    signals = _abnormal(brief)
+    if not signals:
+        return Movement(onset)
+    end = min(brief.question.at, onset + LONGEST_AFTER)
+    step_s = min(max((end - onset).total_seconds() / 15, FINEST_S), COARSEST_S)
+    window = Window(start=onset - timedelta(seconds=NORMAL_STEPS * step_s), end=end)
+    courses = await measurer.courses(signals, window, step_s=step_s)
+    by_name = {signal.name: signal for signal in signals}
+    kinds = {name: SeriesKind(bad=by_name[name.rpartition(":")[2]].bad) for name in courses.names}
+    shifts = shifts_of(courses.names, courses.times, courses.values, onset.timestamp(), kinds=kinds)
+    ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory))
+    return Movement(onset, tuple(shifts), tuple(ranked))
+
+
+def entity_of(series: str) -> str:
+    return series.rpartition(":")[0]
+
+
+def topology_of(inventory: Inventory) -> dict[str, list[str]]:
+    """What each entity depends on, its machine included."""
+    return {
+        name: list(dict.fromkeys([*inventory.topology.get(name, ()), *([entity.host] if entity.host else [])]))
+        for name, entity in inventory.entities.items()
+    }
+
+
+def _abnormal(brief: Brief) -> list[Signal]:
+    """The signals of which anything is newly abnormal, those of the chain first; at most MAX_SIGNALS."""
+    found = [f.signal for f in brief.chain]
+    found += [f.signal for f in sorted(brief.findings, key=lambda f: -f.severity) if f.abnormal and not f.chronic]
+    unique = {signal.name: signal for signal in found}
+    return list(unique.values())[:MAX_SIGNALS]
