@@ -108,12 +108,26 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """What is known of changes beside the numbered ones: over which window, how many there were, whether every source could be read.
+
+    `cleared` says whether the first numbered change explains the symptom; None where there is no symptom to explain.
+    """
+
+    window: Window
+    available: int
+    complete: bool
+    cleared: bool | None = None
+
+
+@dataclass(frozen=True)
 class Brief:
     """Everything that is known about a question, numbered. `chain` leads from the symptom to what explains it.
 
     `explained` holds the alerts that the answer is about, each with the number of its evidence item, worst first. What could not
     be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart. `nearest_pages` are the
-    documents that came closest when none answers, so that there are no `passages`. `model` names the language model that writes
+    documents that came closest when none answers, so that there are no `passages`. `changed` is None where no source of changes
+    is configured, or none was asked. `model` names the language model that writes
     answers, if one does.
     """
 
@@ -136,6 +150,7 @@ class Brief:
     passages: tuple[Passage, ...] = ()
     nearest_pages: tuple[str, ...] = ()
     changes: tuple[AnsweredChange, ...] = ()
+    changed: Changed | None = None
     gaps: tuple[str, ...] = ()
     model: str | None = None
 

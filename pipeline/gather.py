@@ -17,10 +17,12 @@ from pipeline.extent import with_extent
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
+from pipeline.movement import movement, onset_of
 from pipeline.narrate.sections import severity_rank
 from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
-from pipeline.sources import Sources
+from pipeline.sources import Sources, guarded
+from pipeline.suspects import with_changes, with_suspects
 from pipeline.wording import listed, moment
 from tools.inventory import Inventory
 
@@ -86,9 +88,15 @@ class Gatherer:
             yield brief
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
+            if question.intent in EXPLAINS and (brief.explained or brief.chain):
+                brief = await self._with_suspects(brief, measurer, gaps)
+                yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
             if question.intent in EXPLAINS and not brief.chain:
                 brief = await self._with_rule(brief, relevant, gaps)
+            yield brief
+        if question.intent == "what_changed":
+            brief = await with_changes(brief, self._sources.changes, gaps)
             yield brief
         if question.intent in {*EXPLAINS, "log_question", "metric_question"}:
             yield await with_logs(brief, self._sources.logs, gaps)
@@ -160,6 +168,13 @@ class Gatherer:
             affected=affected,
             cause=conclude(chain, affected, alternatives),
         )
+
+    async def _with_suspects(self, brief: Brief, measurer: Measurer, gaps: Gaps) -> Brief:
+        """What moved and what changed around the onset, and which change may have brought it about."""
+        assert self._sources.prometheus is not None  # noqa: S101  the caller has measured with it
+        rules = await guarded(gaps, "prometheus", self._sources.prometheus.rules()) if brief.explained else []
+        moved = await movement(brief, measurer, onset_of(brief, rules or []))
+        return await with_suspects(brief, moved, self._sources.changes, self._sources.logs, gaps)
 
     async def _with_rankings(self, brief: Brief, alerts: Sequence[Alert], measurer: Measurer) -> Brief:
         question = brief.question

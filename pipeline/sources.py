@@ -14,6 +14,7 @@ from core.vocabulary import Passage
 from pipeline.brief import Gaps
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleInventory, AnsibleTrees
+from tools.changes.source import ChangeSource
 from tools.grafana import Grafana
 from tools.inventory import Inventory, discover, inventory_from_ansible
 from tools.logs import LogSource
@@ -48,6 +49,7 @@ class Sources:
     grafana: Grafana | None = None
     alert_sources: Sequence[AlertSource] = ()
     logs: LogSource | None = None
+    changes: Sequence[ChangeSource] = ()
     knowledge: Knowledge | None = None
     ansible: AnsibleTrees | None = None
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
-from pipeline.brief import Brief, Gaps
+from pipeline.brief import Brief, Changed, Gaps
 from pipeline.movement import Movement, topology_of
 from pipeline.rank import RankedChange, rank_changes
+from pipeline.ranking.shifts import BEYOND
 from tools.changes.merge import merge_changes
 from tools.changes.source import ChangeList, ChangeSource
 from tools.inventory import Inventory
@@ -24,6 +25,8 @@ SHOWN = 5
 """Suspects in an answer about a cause; those that were ruled out are counted."""
 SHOWN_IN_A_LIST = 40
 SOURCE_DEADLINE_S = 6.0
+LEADING, SUFFERING = 0.7, 0.4
+"""How much an entity is part of the symptom on the way to the cause, and one that only moved as well."""
 
 
 async def changes_in(
@@ -63,21 +66,59 @@ async def with_suspects(
     if not sources:
         return brief
     window = Window(start=moved.onset - LOOKBACK, end=brief.question.at)
-    changes, _ = await changes_in(window, sources, brief.inventory, gaps)
-    lines = await _log_lines(moved, brief, logs, gaps)
+    (changes, complete), lines = await asyncio.gather(
+        changes_in(window, sources, brief.inventory, gaps), _log_lines(moved, brief, logs, gaps)
+    )
+    candidates = [
+        change for change in changes if change.kind != "alert" and (change.effective_at or change.at) <= moved.onset
+    ]
     ranked = rank_changes(
-        [change for change in changes if change.kind != "alert"],
+        candidates,
         moved.onset,
         symptoms=moved.shifts,
         log_lines=lines,
         topology=topology_of(brief.inventory),
+        affected=affected(brief, moved),
     )
     shown = numbered(ranked[:SHOWN])
-    best = ranked[0] if ranked and ranked[0].clears_bar else None
+    cleared = bool(ranked) and ranked[0].clears_bar
     cause = brief.cause
-    if cause is not None and best is not None:
+    if cause is not None and cleared:
         cause = cause.model_copy(update={"change_id": shown[0].id})
-    return replace(brief, changes=shown, cause=cause, changes_read=True, considered=len(ranked))
+    changed = Changed(window, len(ranked), complete, cleared)
+    return replace(brief, changes=shown, cause=cause, changed=changed)
+
+
+async def with_changes(brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps) -> Brief:
+    """The brief with the changes of the question's window, the newest of them, oldest first; of its subjects when it names any."""
+    if not sources:
+        return brief
+    window = brief.question.window
+    changes, complete = await changes_in(window, sources, brief.inventory, gaps)
+    own = [change for change in changes if change.kind != "alert" and _is_asked(change, brief)]
+    shown = own[-SHOWN_IN_A_LIST:]
+    if len(shown) < len(own):
+        gaps.add(f"changes: the newest {len(shown)} of {len(own)} are shown")
+    listed = numbered([RankedChange(change, 0.0, clears_bar=False, reasons=()) for change in shown])
+    return replace(brief, changes=listed, changed=Changed(window, len(own), complete))
+
+
+def _is_asked(change: Change, brief: Brief) -> bool:
+    """Whether it touched a subject, or what runs there; a change whose place is unknown may have."""
+    subjects = brief.question.subjects
+    if not subjects or change.entity is None:
+        return True
+    entity = brief.inventory.entities.get(change.entity)
+    return change.entity in subjects or (entity is not None and entity.host in subjects)
+
+
+def affected(brief: Brief, moved: Movement) -> dict[str, float] | None:
+    """How much each entity is part of the symptom: the cause most, then what leads from it; None when the rules found none."""
+    if brief.cause is None or brief.cause.entity is None:
+        return None
+    found = {each.entity: SUFFERING for each in moved.entities if each.shifts[0].score >= BEYOND}
+    found |= {finding.entity: LEADING for finding in brief.chain}
+    return found | {brief.cause.entity: 1.0}
 
 
 def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.vocabulary import Action, Alert
 from pipeline.alert_evidence import alerts_near, place_of
 from pipeline.brief import Brief
-from pipeline.narrate import pages, sections
+from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.metrics import compare_subjects, rankings, unknown_names
 from pipeline.wording import ago, bounds, listed, moment, plain, plural
 
@@ -25,6 +25,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
         _rules(brief),
         sections.cause(brief) or _no_cause(brief),
+        changes.suspects(brief),
         rankings(brief),
         sections.logs(brief),
         pages.to_do(brief, actions),

@@ -8,22 +8,22 @@ from core.vocabulary import Action
 from pipeline.alert_evidence import FIRED, MAX_NAMES, began, fired_groups
 from pipeline.brief import Brief
 from pipeline.log_evidence import quote
-from pipeline.narrate import sections
+from pipeline.narrate import changes, sections
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import bounds, cite, duration, plain, plural
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
-    """Alerts and container restarts in the window. Which sources of changes are not read yet is said, not passed over."""
+    """Changes, alerts and container restarts in the window."""
     del actions
     window = brief.question.window
     start, end = bounds(window, brief.zone, now=brief.question.at)
     return sections.join(
         unknown_names(brief),
         f"**{start} to {end}** ({duration(window.length.total_seconds())}):",
+        changes.timeline(brief),
         _fired(brief),
         _restarted(brief),
-        "Ansible runs, commits, image updates and annotations are not read yet, so a change made by them is not listed.",
     )
 
 

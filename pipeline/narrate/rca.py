@@ -9,7 +9,7 @@ from core.vocabulary import Action, Window
 from pipeline.alert_evidence import FIRED, fired_groups, place_of
 from pipeline.brief import Brief, Finding
 from pipeline.log_evidence import quote
-from pipeline.narrate import pages, sections
+from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.alert import headline
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import cite, listed, moment, plain, plural, quantity, subject
@@ -32,7 +32,7 @@ def rca_draft(brief: Brief, actions: Sequence[Action]) -> str:
         _section("Impact", _impact(brief)),
         _section("Timeline", sections.bullets(_timeline(brief))),
         _section("Evidence", sections.join(sections.measured(brief, shown), sections.logs(brief))),
-        _section("Root cause", sections.cause(brief, reach=False) or NO_CAUSE),
+        _section("Root cause", sections.join(sections.cause(brief, reach=False) or NO_CAUSE, changes.suspects(brief))),
         _section("Contributing factors", _factors(brief)),
         _section("Follow-ups", _follow_ups(brief, actions)),
     )

@@ -1,0 +1,50 @@
+"""What changed: a list over a stretch of time, or the suspects before a symptom with the reasons for and against."""
+
+from __future__ import annotations
+
+from core.vocabulary import AnsweredChange
+from pipeline.brief import Brief
+from pipeline.narrate import sections
+from pipeline.wording import duration, moment, plain, plural
+
+NOT_CONFIGURED = "Changes are not read: no source of them is configured (see `sre doctor`)."
+
+
+def suspects(brief: Brief) -> str:
+    """The change that explains the symptom, or that none does; then the others that were considered."""
+    changed = brief.changed
+    if changed is None:
+        return ""
+    over = duration(changed.window.length.total_seconds())
+    if not brief.changes:
+        return f"**Quiet before**: no change is known in the {over} before it{_as_far_as_read(brief)}."
+    if not changed.cleared:
+        head = f"**No change explains it**: {plural(changed.available, 'change')} before it considered{_as_far_as_read(brief)}. Nearest:"
+        return sections.join(head, sections.bullets(line(brief, change, why=True) for change in brief.changes[:3]))
+    first, rest = brief.changes[0], brief.changes[1:4]
+    head = f"**Most likely brought about by** {line(brief, first, why=True)}"
+    others = f"Also considered, of {plural(changed.available, 'change')}:" if rest else ""
+    return sections.join(head, others, sections.bullets(line(brief, change, why=True) for change in rest))
+
+
+def timeline(brief: Brief) -> str:
+    """Every change of the window, oldest first."""
+    changed = brief.changed
+    if changed is None:
+        return NOT_CONFIGURED
+    if not brief.changes:
+        return f"No change is known in this time{_as_far_as_read(brief)}."
+    return sections.bullets(line(brief, change) for change in brief.changes)
+
+
+def line(brief: Brief, change: AnsweredChange, *, why: bool = False) -> str:
+    """When, what, where, by whom, with its number."""
+    at = moment(change.effective_at or change.at, brief.zone, now=brief.question.at)
+    where = f" on {plain(change.entity)}" if change.entity else ""
+    who = f" by {plain(change.actor)}" if change.actor else ""
+    text = f"{at}, {change.kind.replace('_', ' ')}{where}: {plain(change.title)}{who} ({plain(change.source) or 'source unknown'}) [{change.id}]"
+    return f"{text}: {plain('; '.join(change.reasons))}" if why and change.reasons else text
+
+
+def _as_far_as_read(brief: Brief) -> str:
+    return "" if brief.changed and brief.changed.complete else ", as far as the sources could be read (see the gaps)"
