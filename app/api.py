@@ -1,4 +1,4 @@
-"""The HTTP API: `POST /ask`, `POST /rca`, `GET /alerts`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
+"""The HTTP API: `POST /ask`, `POST /rca`, `GET /alerts`, `GET /timeline`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.health import check_health, overall
-from app.wiring import build_assistant, build_sources
+from app.wiring import build_assistant, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
 from core.settings import Settings
 from core.telemetry import REGISTRY
-from core.vocabulary import Alert, Answer
+from core.vocabulary import Alert, Answer, Timeline
 from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
 from pipeline.rca import question_about
+from pipeline.time_lengths import parse_length
 
 MAX_BODY_BYTES = 65_536
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -112,6 +113,12 @@ def build_api(settings: Settings) -> FastAPI:
         moment = now()
         found = await current_alerts(sources, moment, moment, gaps)
         return FiringAlerts(alerts=list(found or ()), gaps=gaps.lines)
+
+    @api.get("/timeline")
+    async def timeline(at: str | None = None, around: str = "2h") -> Timeline:
+        """Alerts, changes, shifts and log lines around a moment (ISO 8601 with a zone; now if left out), in the order of time."""
+        moment = parse_at(at, field="at") if at is not None else None
+        return await build_timeline(settings, sources, at=moment, around=parse_length(around, field="around"))
 
     @api.get("/health")
     async def health() -> JSONResponse:

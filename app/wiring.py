@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.clock import now
+from core.clock import now, refuse_future
 from core.errors import ConfigurationError, KnowledgeError
 from core.redact import redact
 from core.settings import Settings
 from core.telemetry import charge
-from core.vocabulary import Passage, Program
+from core.vocabulary import Passage, Program, Timeline
 from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
@@ -98,6 +99,23 @@ def build_sources(settings: Settings) -> Sources:
         logs=LogFiles(settings.log_files, zone=settings.zone) if settings.log_files else None,
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
+    )
+
+
+async def build_timeline(
+    settings: Settings, sources: Sources | None = None, *, at: datetime | None, around: timedelta
+) -> Timeline:
+    """What happened around `at` (now if None). Raises InvalidInput for a time in the future."""
+    from pipeline.timeline import timeline
+
+    moment = now()
+    return await timeline(
+        sources or build_sources(settings),
+        settings.zone,
+        refuse_future(at, field="at") if at else moment,
+        around,
+        now=moment,
+        deadline_s=settings.question_deadline_s,
     )
 
 

@@ -238,3 +238,26 @@ class Entity(Frozen):
     host: str | None = None
     depends_on: tuple[str, ...] = ()
     matchers: dict[str, str] = {}
+
+
+class Event(Frozen):
+    """One thing on a timeline. `suspected` marks what probably brought the symptom about."""
+
+    at: UtcDatetime
+    kind: Literal["alert", "resolved", "change", "shift", "log"]
+    entity: str | None = None
+    text: str
+    source: str = ""
+    suspected: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+class Timeline(Frozen):
+    """What happened within the window, in the order of time. `statement` says what is suspected, or that it was quiet before."""
+
+    window: Window
+    onset: UtcDatetime | None = None
+    statement: str
+    events: tuple[Event, ...] = ()
+    available: int = 0
+    gaps: tuple[str, ...] = ()

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, AnsweredChange, Cause, Evidence, Intent, Passage, SeriesSummary, Window
 from pipeline.signals import Family, Signal
 from tools.inventory import Inventory, Unknown
 from tools.logs import LogLine
+
+if TYPE_CHECKING:  # numpy: 0.2 s that listing alerts must not wait for
+    from pipeline.rank import RankedEntity, Shift
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,15 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class Movement:
+    """`onset` is when the symptom began (UTC), `shifts` are named "entity:signal", `entities` are in the order of cause."""
+
+    onset: datetime
+    shifts: tuple[Shift, ...] = ()
+    entities: tuple[RankedEntity, ...] = ()
+
+
+@dataclass(frozen=True)
 class Changed:
     """What is known of changes beside the numbered ones: over which window, how many there were, whether every source could be read.
 
@@ -127,7 +140,7 @@ class Brief:
     `explained` holds the alerts that the answer is about, each with the number of its evidence item, worst first. What could not
     be read is not the same as nothing: `alerts_read`, `history_read` and `measured` tell the two apart. `nearest_pages` are the
     documents that came closest when none answers, so that there are no `passages`. `changed` is None where no source of changes
-    is configured, or none was asked. `model` names the language model that writes
+    is configured, or none was asked; `moved` where nothing was explained. `model` names the language model that writes
     answers, if one does.
     """
 
@@ -151,6 +164,7 @@ class Brief:
     nearest_pages: tuple[str, ...] = ()
     changes: tuple[AnsweredChange, ...] = ()
     changed: Changed | None = None
+    moved: Movement | None = None
     gaps: tuple[str, ...] = ()
     model: str | None = None
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.vocabulary import Alert, Window
-from pipeline.brief import Brief
+from pipeline.brief import Brief, Movement
 from pipeline.measure import Measurer
-from pipeline.rank import RankedEntity, SeriesKind, Shift, rank_entities
+from pipeline.rank import SeriesKind, rank_entities
 from pipeline.ranking.shifts import shifts_of
 from pipeline.signals import Signal
 from tools.alerts import AlertRule
@@ -20,15 +19,6 @@ NORMAL_STEPS = 180
 LONGEST_AFTER = timedelta(hours=1)
 FINEST_S, COARSEST_S = 15.0, 60.0
 MAX_SIGNALS = 16
-
-
-@dataclass(frozen=True)
-class Movement:
-    """`onset` is when the symptom began (UTC), `shifts` are named "entity:signal", `entities` are in the order of cause."""
-
-    onset: datetime
-    shifts: tuple[Shift, ...] = ()
-    entities: tuple[RankedEntity, ...] = ()
 
 
 def onset_of(brief: Brief, rules: Sequence[AlertRule]) -> datetime:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
-from pipeline.brief import Brief, Changed, Gaps
-from pipeline.movement import Movement, topology_of
+from pipeline.brief import Brief, Changed, Gaps, Movement
+from pipeline.movement import topology_of
 from pipeline.rank import RankedChange, rank_changes
 from pipeline.ranking.shifts import BEYOND
 from tools.changes.merge import merge_changes
@@ -63,6 +63,7 @@ async def with_suspects(
     brief: Brief, moved: Movement, sources: Sequence[ChangeSource], logs: LogSource | None, gaps: Gaps
 ) -> Brief:
     """The brief with the changes that may be the cause, most likely first; the cause names the one that clears the bar."""
+    brief = replace(brief, moved=moved)
     if not sources:
         return brief
     window = Window(start=moved.onset - LOOKBACK, end=brief.question.at)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from core.errors import InvalidInput
+
 LONGEST = timedelta(days=400)
 """No homelab keeps raw samples for longer; "the last 5000 days" is cut to this."""
 
@@ -18,6 +20,16 @@ _NUMBER = r"(?:\d{1,6}(?:\.\d+)?|" + "|".join(sorted(_NUMBERS, key=len, reverse=
 _UNIT = r"(?:seconds?|secs?|s|minutes?|mins?|months?|m|hours?|hrs?|h|days?|d|weeks?|wks?|w|years?)"
 AMOUNT = rf"(?:{_NUMBER}[\s-]*{_UNIT}\b|(?:\d+[hmd])+\b)"
 LENGTH_AHEAD = re.compile(rf"(?P<amount>{AMOUNT})\s*$", re.IGNORECASE)
+
+
+def parse_length(text: str, *, field: str) -> timedelta:
+    """Of "90m", "2h", "1h30m"; raises InvalidInput naming the field, for what is no length, is zero, or is longer than LONGEST."""
+    if not re.fullmatch(r"(?:\d{1,6}(?:\.\d+)?\s*(?:s|m|h|d|w))+", text.strip(), re.IGNORECASE):
+        raise InvalidInput(f"{field}: {text[:40]!r} is no length of time; write it like 90m, 2h or 1d")
+    found = length(text)
+    if not timedelta(0) < found < LONGEST:
+        raise InvalidInput(f"{field}: {text[:40]!r} is not between 1s and {LONGEST.days}d")
+    return found
 
 
 def length(text: str) -> timedelta:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.cli import alerts, ask, bench, chat, cost, demo, doctor, init, knowledge, lab, rca, serve
+from app.cli import alerts, ask, bench, chat, cost, demo, doctor, init, knowledge, lab, rca, serve, timeline
 from app.cli.screen import say_error
 from core.errors import ConfigurationError, InvalidInput, SreError
 
@@ -26,6 +26,7 @@ cli.command("doctor")(doctor.doctor)
 cli.command("ask")(ask.ask)
 cli.command("chat")(chat.chat)
 cli.command("rca")(rca.rca)
+cli.command("timeline")(timeline.timeline)
 cli.command("alerts")(alerts.alerts)
 cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
