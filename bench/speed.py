@@ -22,6 +22,7 @@ from app.wiring import build_assistant, build_index, index_directory
 from bench.figures import Figure, Part, load_average, write_report
 from bench.knowledge import measure_knowledge
 from bench.models import measure_models
+from bench.ranking import measure_ranking
 from core.settings import Settings, load_settings
 from scenarios.processes import choose_ports
 
@@ -36,7 +37,7 @@ ALERT_DEADLINE_S = 180
 
 def main() -> None:
     """The doors first, before the ingests load the machine."""
-    write_report([_measure_doors(), measure_models(), measure_knowledge()])
+    write_report([_measure_doors(), measure_models(), measure_knowledge(), measure_ranking()])
 
 
 def _measure_doors() -> Part:

@@ -53,7 +53,16 @@ class Settings(BaseSettings):
         None, validation_alias=_known_as("GRAFANA_SERVICE_ACCOUNT_TOKEN")
     )
     prometheus_external_url: str | None = None
+    loki_url: str | None = Field(None, validation_alias=_known_as("LOKI_URL"))
+    loki_tenant: str | None = None
+    loki_token: SecretStr | None = None
     log_files: Annotated[tuple[str, ...], NoDecode] = ()
+    ara_url: str | None = None
+    ara_password: SecretStr | None = None
+    ara_username: str | None = None
+    ansible_logs: Annotated[tuple[str, ...], NoDecode] = ()
+    infra_repos: Annotated[tuple[Path, ...], NoDecode] = ()
+    change_files: Annotated[tuple[str, ...], NoDecode] = ()
     runbooks: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "runbooks",)
     ansible: Annotated[tuple[Path, ...], NoDecode] = (Path(__file__).resolve().parent.parent / "ansible",)
     data_dir: Path = Field(default_factory=lambda: user_data_path("homelab-sre"))
@@ -76,7 +85,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=1, le=65535)
     log_level: str = "INFO"
 
-    @field_validator("prometheus_url", "alertmanager_url", "grafana_url", "prometheus_external_url")
+    @field_validator(
+        "prometheus_url", "alertmanager_url", "grafana_url", "prometheus_external_url", "loki_url", "ara_url"
+    )
     @classmethod
     def _is_http_url(cls, value: str | None) -> str | None:
         if not value or not value.strip():
@@ -89,14 +100,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{shown!r} names no host; write it like http://prometheus.home.lan:9090")
         return value.rstrip("/")
 
-    @field_validator("log_files", "runbooks", "ansible", mode="before")
+    @field_validator("log_files", "runbooks", "ansible", "ansible_logs", "infra_repos", "change_files", mode="before")
     @classmethod
     def _split_on_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("runbooks", "ansible", "data_dir", "lm_prices", "program")
+    @field_validator("runbooks", "ansible", "infra_repos", "data_dir", "lm_prices", "program")
     @classmethod
     def _expand_home(cls, value: Any) -> Any:
         """`~` stands for the home directory in `.env` too, where no shell expands it."""
