@@ -10,6 +10,7 @@ from pipeline.verification.ground import Ground
 from pipeline.verification.quantities import UNITS
 from pipeline.verification.reading import Reading
 from pipeline.verification.times import SAID, WRITTEN
+from tools.knowledge.glossary import load_glossary
 
 _KIND = (
     r"containers?|services?|hosts?|guests?|nodes?|vms?|lxcs?|servers?|machines?|daemons?|databases?|stacks?|processes|process|instances?|units?|apps?|"
@@ -28,6 +29,9 @@ _ACTS = re.compile(
     r"(?:['’]s\b|\s(?:is|was|are|were|has|had|uses|used|grew|grows|rose|fell|went|runs|ran|failed|fails|stopped|restarted|restarts|died|"
     r"crashed|caused|causes|takes|took|holds|held|leaks|leaked|needs|depends|cannot|answers|answered|itself|alone|also|now|started|began|"
     r"consumes|consumed|accounts|filled|fills|writes|wrote|reached|recovered|lost|keeps|kept|returned|returns|and|on|at)\b|\s?\(|[:,;]|\s\d|\s?\.?\s?$)"
+)
+_RUNS = re.compile(
+    r"(?:['’]s|\s(?:is|was|has|had|uses|failed|fails|stopped|restarted|crashed|runs|ran|reports|reported|shows|logged))\b"
 )
 _ARTICLE = re.compile(
     r"\b(?:a|an|the|your|its|their|any|each|every|no|this|that|these|those|all|some|our|more|other|new|same)\s$",
@@ -70,7 +74,12 @@ def names_without_ground(
             marked = lower in reading.marked
             if marked or not is_ordinary(lower) or _stands_as_name(reading.prose, start, start + len(name)):
                 yield name
-        elif _has_shape(name) or _is_unknown_word(name, start, reading) or _is_marked_name(lower, reading):
+        elif (
+            _has_shape(name)
+            or _is_unknown_word(name, start, reading)
+            or _is_marked_name(lower, reading)
+            or _is_software(name, start, reading)
+        ):
             yield name
 
 
@@ -148,6 +157,18 @@ def _is_unknown_word(name: str, start: int, reading: Reading) -> bool:
     if (not before.strip(' -–—(“"') and name[0].islower()) or _ON.search(before[-12:]):
         return True
     return bool((not before.strip(' -–—(“"') or _PLACED.search(before[-14:])) and _ACTS.match(after))
+
+
+def _is_software(name: str, start: int, reading: Reading) -> bool:
+    """A well-known piece of software, also one whose name is a word (Vault, Samba): with its capital inside a sentence, or acting."""
+    lower = name.lower()
+    if not name.isalpha() or len(name) < 3 or lower in words("everyday_software") or lower not in load_glossary():
+        return False
+    if not is_ordinary(lower):
+        return True
+    before, after = reading.prose[:start], reading.prose[start + len(name) :]
+    inside = bool(before.strip(' -–—:(“"*')) and before.rstrip()[-1:] not in ".:!?"
+    return name[0].isupper() and not name.isupper() and (inside or bool(_RUNS.match(after)))
 
 
 def _is_marked_name(lower: str, reading: Reading) -> bool:
