@@ -27,7 +27,7 @@ StressKind = Literal["cpu", "memory", "disk", "service"]
 GIB = 1024**3
 MEMORY_SHARE, MOST_MEMORY = 0.5, 4 * GIB
 DISK_SHARE, MOST_DISK = 0.2, 4 * GIB
-QUIET_BEFORE_S = 20
+QUIET_BEFORE_S = 20.0
 """Watched before the disturbance begins, so that there is something to compare with."""
 READY_DEADLINE_S = 30.0
 SCRAPE_S = 1
@@ -112,12 +112,14 @@ class Stress:
         binaries: Binaries,
         port_base: int | None = None,
         progress: Callable[[str], None],
+        quiet_s: float = QUIET_BEFORE_S,
     ) -> None:
         self._plan = plan
         self._directory = directory
         self._binaries = binaries
         self._port_base = port_base
         self._progress = progress
+        self._quiet_s = quiet_s
         self._processes = Processes(directory / "output")
         self._ends = 0.0
 
@@ -141,7 +143,7 @@ class Stress:
         at = Ports(*ports)
         self._progress("starting node_exporter, Prometheus and Alertmanager")
         self._configure(at, service_port)
-        seconds = self._plan.seconds + QUIET_BEFORE_S
+        seconds = self._plan.seconds
         line = disturbance.command(
             self._plan.kind, self._plan.amount, seconds=seconds, directory=self._directory, port=service_port
         )
@@ -160,8 +162,8 @@ class Stress:
         self._processes.wait_ready(manager, "/-/ready", deadline_s=READY_DEADLINE_S)
         self._processes.wait_ready(server, "/-/ready", deadline_s=READY_DEADLINE_S)
         if self._plan.kind != "service":
-            self._progress(f"watching this machine for {QUIET_BEFORE_S} s, then: {self._plan.words}")
-            time.sleep(QUIET_BEFORE_S)
+            self._progress(f"watching this machine for {self._quiet_s:g} s, then: {self._plan.words}")
+            time.sleep(self._quiet_s)
             self._processes.start("disturbance", line)
         self._ends = time.monotonic() + self._plan.seconds
         env = {

@@ -54,7 +54,13 @@ def test_every_setting_is_documented(field):
 
 
 def test_every_secret_may_come_from_a_file_and_says_so():
-    assert secrets() == {"grafana_service_account_token", "lm_api_key", "anthropic_api_key", "loki_token", "ara_password"}
+    assert secrets() == {
+        "grafana_service_account_token",
+        "lm_api_key",
+        "anthropic_api_key",
+        "loki_token",
+        "ara_password",
+    }
     for field in secrets():
         assert {f"{name}_FILE" for name in names(field)} & set(documented())
 

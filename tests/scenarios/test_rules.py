@@ -11,10 +11,10 @@ RULES = REPOSITORY / "scenarios" / "rules"
 FAMILIES = sorted(RULES.glob("*.yaml"))
 RULE_NAMES = {
     "HostHighCpu", "HostHighMemory", "HostOomKill", "HostDiskFull", "HostDiskCritical", "HostDiskWillFill",
-    "HostHighIowait", "HostCpuSteal", "HostDown", "HostClockSkew", "ServiceDown", "ServiceSlow", "DnsServerFailing",
-    "ContainerCrashLooping", "ContainerHighMemory", "ProxmoxNodeHighCpu", "GuestDown", "NfsServerSlow",
-    "NfsClientRetransmissions", "CertificateExpiringSoon", "CertificateExpired", "DiskSmartFailing", "UpsOnBattery",
-    "UpsLowBattery", "TraefikHighErrorRate", "TargetMissing",
+    "HostHighIowait", "HostCpuSteal", "HostNetworkSaturated", "HostDown", "HostClockSkew", "ServiceDown", "ServiceSlow",
+    "DnsServerFailing", "ContainerCrashLooping", "ContainerHighMemory", "ProxmoxNodeHighCpu", "GuestDown", "NfsServerSlow",
+    "NfsClientRetransmissions", "CertificateExpiringSoon", "CertificateExpired", "DiskSmartFailing", "DiskSectorsPending",
+    "ZfsPoolDegraded", "UpsOnBattery", "UpsLowBattery", "TraefikHighErrorRate", "TargetMissing",
 }  # fmt: skip
 
 
