@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from app.wiring import build_assistant, build_sources, index_directory, over_budget
+from core.clock import now
 from core.errors import KnowledgeError, SreError
 from core.settings import Settings
+from core.vocabulary import Window
 from pipeline.sources import Sources
 from pipeline.wording import plural
 from tools.alertmanager import Alertmanager
 from tools.ansible_inventory import AnsibleTrees
+from tools.changes.source import ChangeSource
 from tools.grafana import Grafana
 from tools.prometheus import Prometheus
 
@@ -51,6 +55,7 @@ async def check_health(
         "alertmanager": lambda: _alertmanager(settings, alertmanager),
         "grafana": lambda: _grafana(settings, sources.grafana),
         "log files": lambda: _logs(settings),
+        "changes": lambda: _changes(sources.changes),
         "ansible": lambda: _ansible(sources.ansible),
         "runbooks": lambda: _runbooks(settings),
         "language model": lambda: asyncio.to_thread(_language_model, settings, assistant),
@@ -121,6 +126,22 @@ async def _logs(settings: Settings) -> Component:
             "log files", "failed", f"no file matches {', '.join(settings.log_files)}", unlocks, "check SRE_LOG_FILES"
         )
     return Component("log files", "ok", f"{len(entities)} services and hosts write logs", unlocks)
+
+
+async def _changes(sources: Sequence[ChangeSource]) -> Component:
+    """How many changes each source knows of the last day."""
+    unlocks = "“what changed before this alert?”, and the change that probably brought it about"
+    own = "SRE_ARA_URL, SRE_ANSIBLE_LOGS, SRE_INFRA_REPOS or SRE_CHANGE_FILES"
+    if not sources:
+        return Component("changes", "not configured", "", unlocks, f"set {own}")
+    window = Window(start=now() - timedelta(days=1), end=now())
+    found = await asyncio.gather(*(source.changes(window) for source in sources))
+    told = [f"{source.name} {plural(each.available, 'change')}" for source, each in zip(sources, found, strict=True)]
+    gaps = [gap for each in found for gap in each.gaps]
+    detail = "; ".join([f"in the last day: {', '.join(told)}", *gaps])
+    if gaps:
+        return Component("changes", "failed", detail, unlocks, f"check {own}")
+    return Component("changes", "ok", detail, unlocks)
 
 
 async def _ansible(trees: AnsibleTrees | None) -> Component:

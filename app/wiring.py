@@ -20,6 +20,9 @@ from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleTrees
+from tools.changes.git import GitCommits
+from tools.changes.records import ChangeRecords
+from tools.changes.source import ChangeSource
 from tools.http import Source
 from tools.logfiles import LogFiles
 
@@ -97,6 +100,7 @@ def build_sources(settings: Settings) -> Sources:
         grafana=grafana_source,
         alert_sources=build_alert_sources(settings, grafana_source),
         logs=LogFiles(settings.log_files, zone=settings.zone) if settings.log_files else None,
+        changes=build_change_sources(settings, prometheus_source, grafana_source),
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
@@ -164,6 +168,18 @@ def build_alert_sources(settings: Settings, grafana_source: grafana.Grafana | No
         found.append(alertmanager.Alertmanager(source))
     if grafana_source is not None:
         found.append(grafana_source)
+    return found
+
+
+def build_change_sources(
+    settings: Settings, prometheus_source: prometheus.Prometheus | None, grafana_source: grafana.Grafana | None
+) -> Sequence[ChangeSource]:
+    """Everything that tells what changed."""
+    found: list[ChangeSource] = []
+    if settings.infra_repos:
+        found.append(GitCommits(settings.infra_repos))
+    if settings.change_files:
+        found.append(ChangeRecords(settings.change_files))
     return found
 
 

@@ -87,7 +87,16 @@ KINDS: dict[str, Callable[[int, argparse.Namespace], None]] = {
 
 def command(kind: str, amount: int, *, seconds: int, directory: Path, port: int = 0) -> list[str | Path]:
     """The command line that runs this module as a process."""
-    options: list[str | Path] = ["--amount", str(amount), "--seconds", str(seconds), "--directory", directory, "--port", str(port)]
+    options: list[str | Path] = [
+        "--amount",
+        str(amount),
+        "--seconds",
+        str(seconds),
+        "--directory",
+        directory,
+        "--port",
+        str(port),
+    ]
     return [sys.executable, "-m", "scenarios.disturbance", kind, *options]
 
 

@@ -20,7 +20,9 @@ from scenarios.topology import Homelab
 KINDS_FILE = Path(__file__).with_name("fault_kinds.yaml")
 _OFFSET = re.compile(r"([+-])?(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
-Affected = Literal["self", "host", "node", "inside", "colocated", "neighbours", "clients", "direct_clients", "peers"]
+Affected = Literal[
+    "self", "host", "node", "inside", "colocated", "neighbours", "clients", "direct_clients", "users", "peers"
+]
 Capacity = Literal["cores", "memory", "disk", "share", "days_after_onset"]
 """`share` is 1: the level is one already, and no rhythm may lift it above."""
 Amount = float | Literal["magnitude"]
@@ -73,12 +75,16 @@ class Effect(ShapeSpec):
     """How much of the signal's own rhythm stays. By default all of it for a factor, little for a share of a capacity."""
     among: str | None = None
     """Only those affected entities that have this trait."""
+    only: tuple[str, ...] = ()
+    """Only these of the affected entities, by name; those that a homelab has not are skipped."""
     when_self: str | None = None
     """Only if the faulty entity has this trait."""
     scope: Literal["one", "all"] | None = None
     restarts: bool = False
     """The affected entity starts afresh whenever a cycle ends."""
     oom_kill: bool = False
+    runs: bool = False
+    """Only of `up`: out of reach, but what it does goes on."""
 
     @model_validator(mode="after")
     def _one_amount(self) -> Effect:
@@ -107,7 +113,8 @@ class FaultKind(BaseModel):
 
 
 def traits(homelab: Homelab, entity: str) -> set[str]:
-    """Words that effects and `applies_to` use: the kind of entity, and container, web, dns, resolver, database, nfs, vm, lxc."""
+    """Words that effects and `applies_to` use: the kind of entity, and container, web, dns, resolver, database, proxy, app, exporter,
+    nfs, vm, lxc."""
     kind = homelab.entities[entity]
     found: set[str] = {kind}
     if kind == "guest":
@@ -119,6 +126,7 @@ def traits(homelab: Homelab, entity: str) -> set[str]:
             "container": service.image,
             "web": service.web,
             "nfs": service.nfs,
+            "exporter": entity.endswith("-exporter"),
             "resolver": entity in homelab.resolvers,
         }
         found |= {service.kind} | {mark for mark, present in marks.items() if present}

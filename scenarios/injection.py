@@ -45,6 +45,7 @@ def affected(homelab: Homelab, entity: str, which: Affected) -> list[str]:
         "node": {node} if node else set(),
         "inside": inside(homelab, entity),
         "colocated": on_host - {entity},
+        "users": _users(homelab, {entity} | inside(homelab, entity)),
         "neighbours": on_node - on_host if entity != node else set(),
         "peers": dns - {entity} if entity in dns else set(),
     }
@@ -59,6 +60,11 @@ def inside(homelab: Homelab, entity: str) -> set[str]:
     """What runs on a machine, on its guests included."""
     found = {name for name in homelab.entities if homelab.parent(name) == entity}
     return found.union(*(inside(homelab, name) for name in found))
+
+
+def _users(homelab: Homelab, gone: set[str]) -> set[str]:
+    """The services elsewhere that cannot do without one of `gone`."""
+    return {service.name for service in homelab.services.values() if gone.intersection(service.needs)} - gone
 
 
 class _Injector:
@@ -78,6 +84,7 @@ class _Injector:
                 continue
             for entity in affected(self.homelab, self.fault.entity, effect.affects):
                 suits = effect.among is None or effect.among in traits(self.homelab, entity)
+                suits = suits and (not effect.only or entity in effect.only)
                 if suits and entity in self.bases.get(effect.signal, {}):
                     self._apply(effect, entity)
         return self.result
@@ -89,7 +96,7 @@ class _Injector:
         if effect.signal == "up":
             for below in sorted(inside(self.homelab, entity)):
                 self._modulate("up", below, course, -1.0, 0.0)
-            for name in sorted({entity} | inside(self.homelab, entity)):
+            for name in sorted({entity} | inside(self.homelab, entity)) if not effect.runs else ():
                 self._stop(name, course)
         # A process that is killed on a machine does not restart the machine.
         if effect.restarts and (entity in self.homelab.services or effect.signal == "up"):

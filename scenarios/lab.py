@@ -105,7 +105,7 @@ class Lab:
         end = time.monotonic() + deadline_s
         while time.monotonic() < end:
             self._processes.check()
-            if alerts := _get(self.ports.alertmanager, f"/api/v2/alerts?{query}"):
+            if alerts := get_json(self.ports.alertmanager, f"/api/v2/alerts?{query}"):
                 return dict(alerts[0])
             time.sleep(_WATCH_INTERVAL_S)
         raise LabError(f"alert {name} has not fired within {deadline_s:.0f} s")
@@ -131,7 +131,7 @@ class Lab:
         self.stop()
 
     def _start(self) -> LabReady:
-        self._lock = _lock(self._directory)
+        self._lock = hold_directory(self._directory)
         binaries = self._binaries or provide_binaries(self._directory, progress=self._progress)
         self.ports = Ports(*choose_ports(self._port_base, ("Prometheus", "Alertmanager", "the exporters")))
         for leftover in ("prometheus", "alertmanager", "scratch", "logs", "config"):
@@ -146,7 +146,7 @@ class Lab:
         )
         self._progress(f"every `for`, range window and prediction of the alert rules is divided by {self._speedup:g}")
         begun = time.monotonic()
-        self._write_long_past(healthy, timetable, binaries)
+        self._write_long_past(healthy, timetable)
         allowance = timedelta(seconds=_STARTUP_ALLOWANCE_S + _STARTUP_SHARE * (time.monotonic() - begun))
         start = (now() + allowance + ONSET_AFTER_READY - fault_offset(self._scenario)).replace(microsecond=0)
         scenario = self._scenario and counted_from(self._scenario, start, timetable.split)
@@ -154,32 +154,25 @@ class Lab:
         self._wait_scraped(len(targets))
         return self._ready(start)
 
-    def _write_long_past(self, world: WorldFile, timetable: Timetable, binaries: Binaries) -> None:
+    def _write_long_past(self, world: WorldFile, timetable: Timetable) -> None:
         hours = self._history / timedelta(hours=1)
         self._progress(f"writing the past: {hours:g} hours{', and the same time a week ago' if hours >= 24 else ''}")
         file = world.write(self._directory / "scratch" / "long-past.json")
         workers = [
-            self._backfill(f"backfill-{number}", file, stretches, binaries)
+            self._backfill(f"backfill-{number}", file, stretches)
             for number, stretches in enumerate(timetable.long_past)
         ]
         logs = log_files.command(file, self._directory / "logs", timetable.begin, timetable.split)
         self._processes.wait_done([*workers, self._processes.start("past-logs", logs)], deadline_s=_BACKFILL_DEADLINE_S)
 
-    def _backfill(self, name: str, world: Path, stretches: tuple[backfill.Stretch, ...], binaries: Binaries) -> Child:
-        command = backfill.command(
-            world,
-            stretches,
-            promtool=binaries.promtool,
-            tsdb=self._directory / "prometheus",
-            scratch=self._directory / "scratch",
-        )
-        return self._processes.start(name, command)
+    def _backfill(self, name: str, world: Path, stretches: tuple[backfill.Stretch, ...]) -> Child:
+        return self._processes.start(name, backfill.command(world, stretches, tsdb=self._directory / "prometheus"))
 
     def _start_parts(self, world: WorldFile, timetable: Timetable, binaries: Binaries) -> None:
         """The recent past, and meanwhile what needs no past; Prometheus last."""
         self._progress("starting the exporters, Alertmanager and Prometheus")
         file = world.write(self._directory / "scratch" / "world.json")
-        recent = self._backfill("backfill-recent", file, (timetable.recent(now()),), binaries)
+        recent = self._backfill("backfill-recent", file, (timetable.recent(now()),))
         serve = exporter_server.command(file, self.ports.exporter, self._directory / "logs", timetable.split)
         exporter = self._processes.start("exporter", serve, port=self.ports.exporter)
         command = alertmanager_command(binaries.alertmanager, self._directory, self.ports)
@@ -202,7 +195,7 @@ class Lab:
             self._processes.check()
             if time.monotonic() > end:
                 raise LabError(f"Prometheus has scraped {scraped} of {targets} targets after {_READY_DEADLINE_S} s")
-            answer = _get(self.ports.prometheus, f"/api/v1/query?{query}")
+            answer = get_json(self.ports.prometheus, f"/api/v1/query?{query}")
             result = answer["data"]["result"] if isinstance(answer, dict) else []
             scraped = int(result[0]["value"][1]) if result else 0
             time.sleep(0.1)
@@ -243,7 +236,7 @@ def interrupted_by_sigterm() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _lock(directory: Path) -> IO[str]:
+def hold_directory(directory: Path) -> IO[str]:
     """Hold the directory for this lab, a new or empty one or an earlier lab's; the lock ends with the process."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -260,9 +253,9 @@ def _lock(directory: Path) -> IO[str]:
     return lock
 
 
-def _get(port: int, path: str) -> Any:
+def get_json(port: int, path: str, *, deadline_s: float = _ANSWER_DEADLINE_S) -> Any:
     """The JSON that a part of the lab answers; LabError when it does not answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_DEADLINE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=deadline_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

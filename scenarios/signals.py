@@ -23,7 +23,8 @@ _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(
 class Signal:
     """`daily`, `weekly`, `noise` and `jitter` are amplitudes relative to the base. Jitter is white noise, for gauges only.
 
-    `stops`: goes to zero while its entity is down.
+    `stops`: goes to zero while its entity is down. `usual` is the base of whatever has one of the traits `among` (see
+    `fault_kinds.traits`), where it is the same for all of them; the other bases are worked out in baseline.py.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Signal:
     noise: float = 0.0
     jitter: float = 0.0
     stops: bool = True
+    usual: float | None = None
+    among: tuple[str, ...] = ()
 
 
 SIGNALS: dict[str, Signal] = {
@@ -66,6 +69,9 @@ SIGNALS: dict[str, Signal] = {
         Signal("disk_temperature", "degrees Celsius", 0.03, 0.0, 0.01, stops=False),
         Signal("nfs_ops", "NFS calls per second", 0.25, 0.05, 0.15),
         Signal("nfs_retransmissions", "NFS calls sent again, per second", 0.2, 0.0, 0.2),
+        Signal("connections", "TCP connections", 0.2, 0.04, 0.1, usual=30, among=("node", "guest", "nas", "database")),
+        Signal("pool_missing", "disks that the pool misses", stops=False, usual=0, among=("nas",)),
+        Signal("silent", "1 while it runs but answers nobody", stops=False, usual=0, among=("guest", "service")),
         Signal("clock_offset", "seconds", 0.0, 0.0, 0.4, 0.3, stops=False),
         Signal("on_battery", "1 while the mains is gone", stops=False),
         Signal("battery_charge", "percent", stops=False),

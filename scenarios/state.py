@@ -7,7 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from scenarios.baseline import healthy_bases
+from scenarios.baseline import Bases, healthy_bases
+from scenarios.fault_kinds import traits
 from scenarios.injection import Injection, inject, inside
 from scenarios.schema import Fault
 from scenarios.shapes import Floats
@@ -26,7 +27,7 @@ class Model:
         self.homelab = homelab
         self.seed = seed
         self.start = start.timestamp()
-        bases = healthy_bases(homelab, seed=seed, start=self.start)
+        bases = healthy_bases(homelab, seed=seed, start=self.start) | _even_bases(homelab)
         self.bases = bases
         self.injection = inject(homelab, bases, fault, onset=onset, speedup=speedup) if fault else Injection()
         self.tables = {
@@ -55,6 +56,16 @@ class Model:
 
     def at(self, times: Floats) -> State:
         return State(self, times)
+
+
+def _even_bases(homelab: Homelab) -> Bases:
+    """Of the signals whose base is the same wherever they are."""
+    have = {entity: traits(homelab, entity) for entity in homelab.entities}
+    return {
+        signal.name: {entity: signal.usual for entity, own in have.items() if own.intersection(signal.among)}
+        for signal in SIGNALS.values()
+        if signal.usual is not None
+    }
 
 
 class State:

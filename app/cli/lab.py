@@ -16,6 +16,7 @@ from app.cli.screen import say
 
 if TYPE_CHECKING:
     from scenarios.lab import Lab, LabReady
+    from scenarios.replay import ReplayReady
 
 lab = typer.Typer(no_args_is_help=True)
 
@@ -39,6 +40,61 @@ def up(
         else:
             _show(ready)
         running.wait()
+
+
+@lab.command("replay")
+def replay(
+    *,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name, or a YAML file; may be repeated. None: all that come with the project.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Varies noise, hours, decoys and magnitudes; 0: as written.")] = 0,
+    days: Annotated[float, typer.Option(min=0.25, max=28, help="How far the past reaches back.")] = 7,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=60,
+            max=240,
+            help="Seconds between samples more than a day before an incident. Default: 60, or 120 with --scenario.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: Annotated[float, typer.Option(min=0, max=3, help="Factor on the noise of every signal.")] = 1,
+    missing: Annotated[float, typer.Option(min=0, max=0.5, help="Share of samples that are lost.")] = 0,
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65000, help="Where Prometheus listens.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
+) -> None:
+    """Write incidents into the past of a Prometheus, and serve it until Ctrl-C."""
+    from core.clock import now
+    from core.settings import load_settings
+    from scenarios.binaries import provide_binaries
+    from scenarios.lab import interrupted_by_sigterm
+    from scenarios.replay import Replay
+    from scenarios.replay_plan import COARSE_STEP_S, STEP_S, lay_out
+    from scenarios.schema import load_scenario, scenario_names
+    from scenarios.topology import load_homelab
+
+    chosen = [load_scenario(name) for name in scenario or scenario_names()]
+    plan = lay_out(chosen, load_homelab(), end=now(), days=days, seed=seed, step_s=step, noise=noise, missing=missing)
+    found = provide_binaries(load_settings().data_dir, progress=say)
+    with interrupted_by_sigterm(), tempfile.TemporaryDirectory(prefix="sre-replay-") as directory:
+        running = Replay(plan, directory=Path(directory), port=port, progress=say, binaries=found)
+        try:
+            ready = running.start()
+            if as_json:
+                print(json.dumps(asdict(ready)), flush=True)
+            else:
+                _show(ready)
+            running.wait()
+        except KeyboardInterrupt:
+            say("stopping the replay")
+        finally:
+            running.stop()
 
 
 @lab.command("scenarios")
@@ -81,7 +137,7 @@ def running_lab(scenario: str | None, *, port_base: int | None = None, seed: int
             lab_.stop()
 
 
-def _show(ready: LabReady) -> None:
+def _show(ready: LabReady | ReplayReady) -> None:
     for name, value in ready.env.items():
         print(f"export {name}='{value}'", flush=True)
     say("the lab is ready; export the lines above, ask away, stop with Ctrl-C")

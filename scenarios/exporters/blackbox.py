@@ -80,13 +80,13 @@ def http_families(model: Model, targets: Sequence[Target]) -> list[Family]:
 
 def tcp_families(model: Model, targets: Sequence[Target]) -> list[Family]:
     sheet = Sheet(model, targets)
-    up, lookup = (Gauge(model, signal, each(sheet.entities)) for signal in ("up", "lookup"))
+    up, silent, lookup = (Gauge(model, signal, each(sheet.entities)) for signal in ("up", "silent", "lookup"))
     latency = Gauge(model, "latency", each(sheet.entities))
 
     def probe(state: State) -> _Probe:
         waited = lookup(state)
         resolved = waited < HTTP_TIMEOUT_S
-        success = (up(state) > 0.5) & resolved
+        success = (up(state) + silent(state) > 0.5) & resolved
         duration = np.where(resolved, waited + np.where(success, CONNECT_S, 0.0002), HTTP_TIMEOUT_S)
         return _Probe(
             success.astype(float), duration, np.minimum(waited, HTTP_TIMEOUT_S), latency(state), success.astype(float)

@@ -61,7 +61,10 @@ def _containers(sheet: Sheet) -> None:
     services = [service for service in homelab.services.values() if service.image and service.host in hosts]
     names = [service.name for service in services]
     labels = [container_labels(homelab, service) for service in services]
-    up = Gauge(model, "up", each(names))
+    answering, silent = Gauge(model, "up", each(names)), Gauge(model, "silent", each(names))
+
+    def up(state: State) -> Floats:
+        return answering(state) + silent(state)
 
     def put(name: str, kind: str, text: str, values: Values, extra: Labels | None = None) -> None:
         rows = [

@@ -10,7 +10,8 @@ from scenarios.baseline import GIB, READ_SIZE, WRITE_SIZE
 from scenarios.exporters.exposition import Family, Row, Sheet, Values, scaled, whole
 from scenarios.exporters.node_filesystem import filesystems
 from scenarios.exporters.node_identity import identity, units
-from scenarios.exporters.node_network import network, nfs
+from scenarios.exporters.node_network import connections, network, nfs
+from scenarios.exporters.node_zfs import pools
 from scenarios.shapes import Floats
 from scenarios.state import Counter, Gauge, Model, State, each, machines
 from scenarios.targets import Target
@@ -26,7 +27,9 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     _memory(sheet)
     _disks(sheet)
     filesystems(sheet)
+    pools(sheet)
     network(sheet)
+    connections(sheet)
     nfs(sheet)
     units(sheet)
     identity(sheet)

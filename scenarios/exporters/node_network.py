@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.exporters.exposition import Row, Sheet, constant, picked, scaled, whole
-from scenarios.state import Counter, each, machines
+from scenarios.state import Counter, Gauge, each, machines
 
 NFS_METHODS = {
     "Access": 0.10,
@@ -43,6 +43,14 @@ def network(sheet: Sheet) -> None:
     ]
     text = "node network address by device"
     sheet.info("node_network_address_info", text, [Row(number, found) for number, found in enumerate(labels)])
+
+
+def connections(sheet: Sheet) -> None:
+    """A machine's own, and those of the databases on it."""
+    model = sheet.model
+    held = Gauge(model, "connections", machines(model.homelab, sheet.entities))
+    text = "Statistic TcpCurrEstab."
+    sheet.each("node_netstat_Tcp_CurrEstab", "untyped", text, lambda state: np.round(held(state)))
 
 
 def nfs(sheet: Sheet) -> None:

@@ -25,7 +25,12 @@ def families(model: Model, targets: Sequence[Target]) -> list[Family]:
     names = [*homelab.nodes, *homelab.guests]
     ids = [f"node/{name}" if name in homelab.nodes else homelab.guests[name].pve_id for name in names]
     rows = [Row(0, {"id": found}) for found in ids]
-    up = Gauge(model, "up", each(names))
+    reached, silent = Gauge(model, "up", each(names)), Gauge(model, "silent", each(names))
+
+    def up(state: State) -> Floats:
+        """Proxmox also sees what nobody reaches over the network."""
+        return reached(state) + silent(state)
+
     groups = machines(homelab, names)
     cores = np.array([homelab.machine(name).cores for name in names])[:, None]
     memory = [homelab.machine(name).memory * GIB for name in names]
