@@ -132,10 +132,11 @@ class Change(Frozen):
 
 
 class AnsweredChange(Change):
-    """A change as an `Answer` shows it: with the score it got as a possible cause, and why."""
+    """A change as an `Answer` shows it: with the score it got as a possible cause, and why. `origin` is the id that its source gave it."""
 
     score: float = 0.0
     reasons: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Passage(Frozen):

@@ -21,6 +21,8 @@ LOOKBACK = timedelta(hours=24)
 LOGS_BEFORE, LOGS_AFTER = timedelta(minutes=30), timedelta(minutes=30)
 MAX_CHANGES = 1000
 MAX_LINES = 400
+MOVED_READ = 8
+"""Of the entities that moved, so many have their logs read."""
 SHOWN = 5
 """Suspects in an answer about a cause; those that were ruled out are counted."""
 SHOWN_IN_A_LIST = 40
@@ -125,7 +127,7 @@ def affected(brief: Brief, moved: Movement) -> dict[str, float] | None:
 def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:
     return tuple(
         AnsweredChange(
-            **{**each.change.model_dump(), "id": f"C{place}"},
+            **{**each.change.model_dump(), "id": f"C{place}", "origin": each.change.id},
             score=each.score,
             reasons=each.reasons,
         )
@@ -136,10 +138,15 @@ def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:
 async def _log_lines(
     moved: Movement, brief: Brief, logs: LogSource | None, gaps: Gaps
 ) -> list[tuple[datetime, str | None, str]]:
+    """Errors and warnings around the onset of whoever is part of it: the chain, what moved most, and what they depend on."""
     if logs is None:
         return []
+    names = [finding.entity for finding in brief.chain]
+    names += [each.entity for each in moved.entities[:MOVED_READ] if each.shifts[0].score >= BEYOND]
+    names += list(brief.question.subjects)
+    names += [other for name in names for other in brief.inventory.upstream(name, 1)]
     window = Window(start=moved.onset - LOGS_BEFORE, end=min(brief.question.at, moved.onset + LOGS_AFTER))
-    result = await logs.query(window, levels=("error", "warning"), limit=MAX_LINES)
+    result = await logs.query(window, entities=set(names), levels=("error", "warning"), limit=MAX_LINES)
     for line in result.gaps:
         gaps.add(line)
     return [(line.at, line.entity, line.text) for line in result.lines]

@@ -50,7 +50,9 @@ class Stretch:
     def __str__(self) -> str:
         return f"{self.start}:{self.end}:{self.step}"
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many samples each series has."""
         return -((self.start - self.end) // self.step)
 
     def pieces(self, block_s: int = BLOCK_S) -> Iterator[Stretch]:
@@ -59,7 +61,7 @@ class Stretch:
         while start < self.end:
             edge = min(self.end, (start // block_s + 1) * block_s, start + MAX_SAMPLES * self.step)
             yield Stretch(start, edge, self.step)
-            start += len(Stretch(start, edge, self.step)) * self.step
+            start += Stretch(start, edge, self.step).count * self.step
 
     def times(self) -> np.ndarray:
         return np.arange(self.start, self.end, self.step, dtype=np.float64)

@@ -222,7 +222,7 @@ def change_id(incident: Incident, own: str) -> str:
 
 def shared_out(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
     """The stretches cut into consecutive shares with about as many samples each."""
-    total = sum(map(len, stretches))
+    total = sum(stretch.count for stretch in stretches)
     shares: list[list[Stretch]] = [[] for _ in range(count)]
     before = 0
     for stretch in stretches:
@@ -232,6 +232,6 @@ def shared_out(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:
             room = -(-total * (share + 1) // count) - before
             part = Stretch(at, min(stretch.end, at + room * stretch.step), stretch.step)
             shares[share].append(part)
-            before += len(part)
+            before += part.count
             at = part.end
     return [share for share in shares if share]

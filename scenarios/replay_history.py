@@ -97,14 +97,13 @@ class History:
 
     def write_logs(self, directory: Path) -> int:
         """The lines of the whole time, as files; returns how many."""
-        count = 0
+        written = 0
         edges = [*(datetime.fromtimestamp(part.begin, UTC) for part in self._parts), self._plan.end]
-        for number, (at, end) in enumerate(pairwise(edges)):
+        for number, (begin, end) in enumerate(pairwise(edges)):
             files = LogFiles(self._own(number).world, directory)
-            while at < end:
-                count += files.write(at, min(end, at + _LOG_SLICE))
-                at += _LOG_SLICE
-        return count
+            slices = [begin + count * _LOG_SLICE for count in range(-((begin - end) // _LOG_SLICE))]
+            written += sum(files.write(first, after) for first, after in pairwise([*slices, end]))
+        return written
 
     def _offset(self, number: int) -> Floats:
         """What everything before a part has counted more than the part's own world, when the part begins (a column)."""

@@ -101,12 +101,12 @@ def read_plan(path: Path) -> ReplayPlan:
     """What `ReplayPlan.write` wrote; LabError when it is something else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        times = {name: datetime.fromisoformat(document.pop(name)) for name in ("begin", "end")}
+        begin, end = (datetime.fromisoformat(document.pop(name)) for name in ("begin", "end"))
         incidents = tuple(
             Incident(Scenario.model_validate(each["scenario"]), datetime.fromisoformat(each["start"]), each["seed"])
             for each in document.pop("incidents")
         )
-        return ReplayPlan(incidents=incidents, **times, **document)
+        return ReplayPlan(begin, end, incidents=incidents, **document)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(f"{path}: not the plan of a replay ({error})") from None
 

@@ -21,6 +21,7 @@ _XOR = b"\x01"
 _BATCH_ROWS = 512
 _VARINT_BYTES = 6
 """Enough for milliseconds since the epoch, until 2039."""
+_VARINT_LIMITS = np.array([1 << 7 * k for k in range(1, _VARINT_BYTES)], dtype=np.uint64)
 _LONGEST_GAP_MS = (1 << 19) - 1
 """After a longer one a new chunk begins, so that every difference fits into 20 bits."""
 _CASTAGNOLI = 0x82F63B78
@@ -121,7 +122,7 @@ def _values(bits: Words, is_first: NDArray[np.bool_]) -> tuple[Words, Ints, Word
 
 def _uvarint(numbers: Words) -> tuple[Words, Ints]:
     """Seven bits a byte, the lowest first, the top bit on all but the last byte; as one big-endian number and its bits."""
-    size = sum((numbers >= np.uint64(1 << 7 * k)).astype(np.int64) for k in range(1, _VARINT_BYTES)) + np.int64(1)
+    size = 1 + np.searchsorted(_VARINT_LIMITS, numbers, side="right").astype(np.int64)
     code = np.zeros(len(numbers), dtype=np.uint64)
     for k in range(_VARINT_BYTES):
         byte = (numbers >> np.uint64(7 * k)) & np.uint64(0x7F) | np.where(k < size - 1, 0x80, 0).astype(np.uint64)
@@ -176,7 +177,7 @@ def _checksums(data: NDArray[np.uint8], starts: Ints, lengths: Ints) -> NDArray[
     for place, count in enumerate(active.tolist()):
         own = crc[:count]
         crc[:count] = table[(own ^ data[start[:count] + place]) & 0xFF] ^ (own >> 8)
-    sums = np.empty_like(crc)
+    sums: NDArray[np.uint32] = np.empty_like(crc)
     sums[order] = crc ^ 0xFFFFFFFF
     return sums
 

@@ -80,6 +80,7 @@ def replay(
     from scenarios.topology import load_homelab
 
     chosen = [load_scenario(name) for name in scenario or scenario_names()]
+    step = step or (COARSE_STEP_S if scenario else STEP_S)
     plan = lay_out(chosen, load_homelab(), end=now(), days=days, seed=seed, step_s=step, noise=noise, missing=missing)
     found = provide_binaries(load_settings().data_dir, progress=say)
     with interrupted_by_sigterm(), tempfile.TemporaryDirectory(prefix="sre-replay-") as directory:
