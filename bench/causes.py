@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,12 +23,11 @@ import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.screen import say
 from app.wiring import build_assistant
 from bench.figures import Figure, Part, load_average
+from bench.replays import serving
 from core.clock import now
 from core.settings import load_settings
 from core.vocabulary import Answer
-from scenarios.binaries import provide_binaries
 from scenarios.index import names
-from scenarios.replay import Replay
 from scenarios.replay_plan import COARSE_STEP_S, Incident, lay_out
 from scenarios.schema import load_scenario
 from scenarios.topology import load_homelab
@@ -80,26 +78,13 @@ def explain_all(split: str, seeds: int, *, noise: float = 1.0, missing: float = 
 
 
 def _explain_seed(split: str, seed: int, noise: float, missing: float) -> list[Explained]:
-    homelab, end = load_homelab(), now()
     chosen = [load_scenario(name) for name in names(split)]
+    days = max(2.0, 0.36 * len(chosen))
     plan = lay_out(
-        chosen,
-        homelab,
-        end=end,
-        days=max(2.0, 0.36 * len(chosen)),
-        seed=seed,
-        step_s=COARSE_STEP_S,
-        noise=noise,
-        missing=missing,
+        chosen, load_homelab(), end=now(), days=days, seed=seed, step_s=COARSE_STEP_S, noise=noise, missing=missing
     )
-    with tempfile.TemporaryDirectory(prefix="sre-bench-") as directory, tempfile.TemporaryDirectory() as data:
-        replay = Replay(plan, directory=Path(directory) / "replay", binaries=provide_binaries(Path(data), progress=say))
-        try:
-            ready = replay.start()
-            os.environ.update(ready.env, SRE_DATA_DIR=data)
-            return asyncio.run(_ask_all(plan.incidents, ready.incidents))
-        finally:
-            replay.stop()
+    with tempfile.TemporaryDirectory(prefix="sre-bench-") as data, serving(plan, Path(data)) as told:
+        return asyncio.run(_ask_all(plan.incidents, told))
 
 
 async def _ask_all(planned: Sequence[Incident], told: Sequence[dict[str, str | None]]) -> list[Explained]:

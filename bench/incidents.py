@@ -120,8 +120,9 @@ class _World:
 
     def strike(self, culprit: str, fault: str, at: float, interval: float) -> None:
         rng, times = self._rng, self._times
-        length = float(rng.choice([0.5, 3, 20])) * interval
-        shape = np.clip((times - at) / length, 0, 1) if rng.random() < 0.6 else (times >= at).astype(float)
+        length = float(rng.choice([0.5, 3, 20, 80] if fault == "memory" else [0.5, 3, 20])) * interval
+        ramp = fault == "memory" or rng.random() < 0.6
+        shape = np.clip((times - at) / length, 0, 1) if ramp else (times >= at).astype(float)
         if rng.random() < 0.2:
             shape = shape * (np.sin((times - at) / (8 * interval)) > -0.3)  # it comes and goes
         strength = float(rng.uniform(1.5, 8))

@@ -6,60 +6,78 @@ The model follows fixed rules (`bench.rule_model`), so nothing here says how goo
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import statistics
 import tempfile
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
 
 import app.environment  # noqa: F401  first, before any library that it quiets
-from app.cli.lab import running_lab
 from app.cli.screen import say
 from app.wiring import build_assistant, build_index, index_directory
 from bench.figures import Figure, Part, load_average
+from bench.replays import serving
 from bench.rule_model import answer_by_rules
 from bench.scripted_model import Asked, Reply, ScriptedModel
+from core.clock import now
 from core.settings import Settings, load_settings
-from core.vocabulary import Answer, Usage
+from core.vocabulary import Answer
 from pipeline.assistant import Assistant
+from scenarios.replay_plan import COARSE_STEP_S, lay_out
 from scenarios.schema import load_scenario, scenario_names
+from scenarios.topology import load_homelab
 
-ALERT_DEADLINE_S = 240
+AFTER_ALERT = timedelta(minutes=2)
 RUNS = 15
 TOGETHER = 50
 MODEL_S = 2.0
 
 
 def measure_models() -> Part:
-    """One lab after the other; the last one serves for the times as well."""
+    """All faults in one replay, each asked about two minutes after its alert."""
     before = load_average()
-    usages: list[Usage] = []
-    modes: list[str] = []
-    figures: list[Figure] = []
     names = scenario_names()
-    for place, name in enumerate(names, start=1):
-        say(f"fault {place}/{len(names)}: {name}")
-        alert = load_scenario(name).expect.alert
-        with tempfile.TemporaryDirectory(prefix="sre-bench-") as data, running_lab(name) as (running, ready):
-            os.environ.update(ready.env, SRE_DATA_DIR=data)
-            settings = _ingested()
-            running.wait_for_alert(alert, deadline_s=ALERT_DEADLINE_S)
-            question = f"Why is {alert} firing?"
-            with ScriptedModel(answer_by_rules) as server:
-                answer = asyncio.run(_ask(settings, server, question))
-            usages.append(answer.usage)
-            modes.append(answer.mode)
-            say(
-                f"{name}: {answer.mode}, {answer.usage.llm_calls} calls, {answer.usage.input_tokens} tokens {answer.gaps}"
-            )
-            if place == len(names):
-                figures = [*asyncio.run(_own_time(settings, question)), asyncio.run(_together(settings, question))]
+    plan = lay_out(
+        [load_scenario(n) for n in names], load_homelab(), end=now(), days=0.4 * len(names), step_s=COARSE_STEP_S
+    )
+    with tempfile.TemporaryDirectory(prefix="sre-bench-") as data, serving(plan, Path(data)) as incidents:
+        settings = _ingested()
+        questions = [Asking.about(each) for each in incidents if each["alert_at"]]
+        answers = [_explained(settings, asking, f"{n}/{len(questions)}") for n, asking in enumerate(questions, start=1)]
+        own = asyncio.run(_own_time(settings, questions[0]))
+        together = asyncio.run(_together(settings, questions))
+    usages, modes = [answer.usage for answer in answers], [answer.mode for answer in answers]
     explained = [
         Figure("model calls of an alert explanation", "calls", 2, [usage.llm_calls for usage in usages]),
         Figure("its input tokens", "tokens", 6000, [usage.input_tokens for usage in usages]),
-        Figure("faults answered in the model's words", f"of {len(names)}", None, [modes.count("llm")]),
+        Figure("faults answered in the model's words", f"of {len(questions)}", None, [modes.count("llm")]),
     ]
-    about = f"With a scripted model that follows fixed rules, over the lab's {len(names)} faults. It measures the program, not a model."
-    return Part(about, [*explained, *figures], before, load_average())
+    about = f"With a scripted model that follows fixed rules, over {len(questions)} replayed faults. It measures the program, not a model."
+    return Part(about, [*explained, *own, together], before, load_average())
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question about an incident of a replay."""
+
+    question: str
+    at: datetime
+
+    @classmethod
+    def about(cls, incident: Mapping[str, str]) -> Self:
+        alert = load_scenario(incident["name"]).expect.alert
+        return cls(f"Why is {alert} firing?", datetime.fromisoformat(incident["alert_at"]) + AFTER_ALERT)
+
+
+def _explained(settings: Settings, asking: Asking, place: str) -> Answer:
+    with ScriptedModel(answer_by_rules) as server:
+        answer = asyncio.run(_ask(settings, server, asking))
+    say(f"{place} {asking.question}: {answer.mode}, {answer.usage.llm_calls} calls, {answer.usage.input_tokens} tokens")
+    return answer
 
 
 def _ingested() -> Settings:
@@ -77,12 +95,12 @@ def _assistant(settings: Settings, server: ScriptedModel | None) -> Assistant:
     return build_assistant(load_settings(**model))
 
 
-async def _ask(settings: Settings, server: ScriptedModel, question: str) -> Answer:
+async def _ask(settings: Settings, server: ScriptedModel, asking: Asking) -> Answer:
     async with _assistant(settings, server) as assistant:
-        return await assistant.ask(question)
+        return await assistant.ask(asking.question, at=asking.at)
 
 
-async def _own_time(settings: Settings, question: str) -> list[Figure]:
+async def _own_time(settings: Settings, asking: Asking) -> list[Figure]:
     """The same question in turn without a model and with one that takes no time, in one process that has answered before."""
     alone: list[float] = []
     modelled: list[float] = []
@@ -90,7 +108,10 @@ async def _own_time(settings: Settings, question: str) -> list[Figure]:
         async with _assistant(settings, None) as by_code, _assistant(settings, server) as by_model:
             for run in range(RUNS + 1):
                 say(f"explanation {run}/{RUNS}")
-                seconds = [(await each.ask(question)).usage.latency_s.total for each in (by_code, by_model)]
+                seconds = [
+                    (await each.ask(asking.question, at=asking.at)).usage.latency_s.total
+                    for each in (by_code, by_model)
+                ]
                 if run:  # the first loads what the others use
                     alone.append(seconds[0])
                     modelled.append(seconds[1])
@@ -101,8 +122,8 @@ async def _own_time(settings: Settings, question: str) -> list[Figure]:
     ]
 
 
-async def _together(settings: Settings, question: str) -> Figure:
-    """Calls in flight at once while many questions are asked of a model that takes its time."""
+async def _together(settings: Settings, questions: Sequence[Asking]) -> Figure:
+    """Calls in flight at once while many questions, about all the incidents, are asked of a model that takes its time."""
 
     def slow(asked: Asked) -> Reply:
         return replace(answer_by_rules(asked), delay_s=MODEL_S)
@@ -110,7 +131,8 @@ async def _together(settings: Settings, question: str) -> Figure:
     with ScriptedModel(slow) as server:
         os.environ["SRE_QUESTION_DEADLINE_S"] = "60"  # gathering fifty times over takes this machine a while
         async with _assistant(settings, server) as assistant:
-            await asyncio.gather(*(assistant.ask(question) for _ in range(TOGETHER)))
+            asked = itertools.islice(itertools.cycle(questions), TOGETHER)
+            await asyncio.gather(*(assistant.ask(each.question, at=each.at) for each in asked))
         del os.environ["SRE_QUESTION_DEADLINE_S"]
     name = f"calls in flight, {TOGETHER} questions at once, {MODEL_S:g} s a call"
     return Figure(name, "calls", 40, [server.max_in_flight], more_is_better=True)

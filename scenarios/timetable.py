@@ -18,8 +18,8 @@ WEEK = timedelta(days=7)
 AROUND_LAST_WEEK = timedelta(hours=1.5)
 """On either side of the same time a week ago."""
 FINE = timedelta(hours=1)
-COARSE_STEP_S = 120
-"""With two samples in every window of five minutes; half as much would not be written in half a minute on a small machine."""
+COARSE_STEP_S = 60
+"""As most homelabs scrape."""
 FINE_STEP_S = 15
 FIRST_SHARE = 0.6
 """Of the coarse past, for the process that also writes last week; the other one writes the fine past."""

@@ -38,8 +38,8 @@ class EntityWeights:
     size: float = 0.5
     more: float = 0.15
     resource: float = 0.15
-    late: float = 0.4
-    steps: float = 8.0
+    late: float = 0.3
+    steps: float = 15.0
     suffers: float = 0.6
     reach: float = 0.5
     eaten: float = 0.6

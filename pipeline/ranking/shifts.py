@@ -31,6 +31,8 @@ FEWEST_BEFORE = 4
 """Samples of a normal; with fewer nothing can be said of a series."""
 BEYOND = 4.0
 """Spreads from the normal at which a series counts as having left it."""
+EARLY = 0.03
+"""And at least so much of its largest departure: the noise before a large move is not its beginning."""
 TOP_SHARE, TOP_MOST = 0.02, 5
 """The extreme is the k-th largest sample after the onset, so that one stray sample makes no shift."""
 AGAINST = 0.25
@@ -166,7 +168,7 @@ def _departure(signed: Floats, first_after: int) -> int:
     """Where the series left its normal: the first sample beyond it that is no stray one; backwards if it was beyond already."""
     seen = np.flatnonzero(np.isfinite(signed))
     largest = float(np.nanmax(signed[first_after:]))
-    beyond = signed[seen] >= min(max(BEYOND, 0.1 * largest), largest)
+    beyond = signed[seen] >= min(max(BEYOND, EARLY * largest), largest)
     held = beyond & (np.convolve(np.append(beyond, beyond[-1:].repeat(2)), (1, 1, 1))[2 : 2 + len(beyond)] >= 2)
     later = np.flatnonzero(held & (seen >= first_after))
     if not len(later):

@@ -1,4 +1,3 @@
-import io
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,86 +6,80 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import LabError
-from scenarios.backfill import BLOCK_S, MAX_PIECE_STEPS, Stretch, backfill, write_openmetrics
+from scenarios.backfill import BLOCK_S, Stretch, backfill
+from scenarios.tsdb_chunks import MAX_SAMPLES
 
 START = 1_795_000_000 // 60 * 60
 
 
 class TwoSeries:
-    """Speaks as much of a World as the backfill listens to."""
+    """`up` is always there; `temperature` between 10 and 20 minutes after START."""
 
     def series(self, times: np.ndarray) -> Iterator[tuple[str, dict[str, str], np.ndarray]]:
         yield "up", {"job": "node", "instance": 'a"b\\c\nd'}, np.ones_like(times)
-        yield "temperature", {"instance": "x"}, np.where(times > START, times / 7.0, np.nan)
-
-
-def promtool() -> Path:
-    found = shutil.which("promtool")
-    assert found, "promtool is not on PATH"
-    return Path(found)
+        there = (times >= START + 600) & (times < START + 1200)
+        yield "temperature", {"instance": "x"}, np.where(there, times / 7.0, np.nan)
 
 
 def dump(tsdb: Path) -> list[str]:
-    done = subprocess.run([promtool(), "tsdb", "dump", tsdb], capture_output=True, text=True, check=True, timeout=60)
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is not on PATH"
+    (tsdb / "wal").mkdir()  # promtool dumps nothing without one
+    done = subprocess.run([promtool, "tsdb", "dump", tsdb], capture_output=True, text=True, check=True, timeout=60)
     return [line for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_openmetrics_text_escapes_labels_and_leaves_absent_samples_out() -> None:
-    out = io.BytesIO()
-    samples = write_openmetrics(TwoSeries(), np.array([START, START + 60.0]), out)  # type: ignore[arg-type]
-    assert samples == 3
-    assert out.getvalue().decode().splitlines() == [
-        f'up{{job="node",instance="a\\"b\\\\c\\nd"}} 1.0 {START}',
-        f'up{{job="node",instance="a\\"b\\\\c\\nd"}} 1.0 {START + 60}',
-        f'temperature{{instance="x"}} {(START + 60) / 7.0!r} {START + 60}',
-        "# EOF",
+def test_stretches_are_in_the_data_directory_sample_by_sample(tmp_path: Path) -> None:
+    stretches = [Stretch(START, START + 400 * 60, 60), Stretch(START + 400 * 60, START + 410 * 60, 15)]
+    samples = backfill(TwoSeries(), stretches, tmp_path)
+    lines = dump(tmp_path)
+    up = [line for line in lines if '__name__="up"' in line]
+    assert [int(line.split()[-1]) // 1000 for line in up] == [
+        *range(START, START + 400 * 60, 60),
+        *range(START + 400 * 60, START + 410 * 60, 15),
     ]
+    assert 'instance="a\\"b\\\\c\\nd"' in up[0]
+    assert samples == len(lines)
+    assert len(list(tmp_path.glob("*/meta.json"))) == len({stamp // BLOCK_S for stamp in range(START, START + 24600)})
 
 
-def test_a_stretch_is_in_the_data_directory_sample_by_sample(tmp_path: Path) -> None:
-    stretch = Stretch(START, START + 600 * 60, 60)  # longer than one piece
-    tsdb = tmp_path / "tsdb"
-    samples = backfill(TwoSeries(), stretch, promtool=promtool(), tsdb=tsdb, scratch=tmp_path)  # type: ignore[arg-type]
-    (tsdb / "wal").mkdir()  # promtool dumps nothing without one
-    lines = dump(tsdb)
-    assert samples == len(lines) == 2 * 600 - 1
-    assert sum('__name__="up"' in line for line in lines) == 600
-    assert not list(tmp_path.glob("*.om"))
+def test_a_series_that_ends_is_marked_stale_once(tmp_path: Path) -> None:
+    backfill(TwoSeries(), [Stretch(START, START + 3600, 60)], tmp_path)
+    temperature = [line.split()[-2:] for line in dump(tmp_path) if "temperature" in line]
+    assert [(float(value), int(stamp)) for value, stamp in temperature[:-1]] == [
+        ((START + offset) / 7.0, (START + offset) * 1000) for offset in range(600, 1200, 60)
+    ]
+    assert temperature[-1] == ["NaN", str((START + 1200) * 1000)]
 
 
-def test_what_promtool_says_is_in_the_error(tmp_path: Path) -> None:
+def test_a_share_of_the_samples_is_lost_the_same_ones_every_time(tmp_path: Path) -> None:
+    stretch = [Stretch(START, START + 2000 * 60, 60)]
+    samples = backfill(TwoSeries(), stretch, tmp_path / "once", missing=0.1)
+    assert 0.85 * 2011 < samples < 0.95 * 2011
+    backfill(TwoSeries(), stretch, tmp_path / "again", missing=0.1)
+    assert dump(tmp_path / "once") == dump(tmp_path / "again")
+
+
+def test_nothing_to_write_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert backfill(TwoSeries(), [Stretch(START, START + 60, 60)], tmp_path, missing=1.0) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "tsdb"
     blocked.write_text("not a directory")
-    with pytest.raises(LabError, match=r"promtool cannot write the past: .*not a directory"):
-        backfill(
-            TwoSeries(),  # type: ignore[arg-type]
-            Stretch(START, START + 600, 60),
-            promtool=promtool(),
-            tsdb=blocked,
-            scratch=tmp_path,
-        )
-    assert not list(tmp_path.glob("*.om"))
-
-
-def test_a_missing_promtool_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="promtool cannot write the past"):
-        backfill(
-            TwoSeries(),  # type: ignore[arg-type]
-            Stretch(START, START + 600, 60),
-            promtool=tmp_path / "promtool",
-            tsdb=tmp_path,
-            scratch=tmp_path,
-        )
+    with pytest.raises(NotADirectoryError):
+        backfill(TwoSeries(), [Stretch(START, START + 600, 60)], blocked)
 
 
 @pytest.mark.parametrize("step", [15, 60, 7])
 def test_pieces_cover_the_stretch_and_none_crosses_the_edge_of_a_block(step: int) -> None:
     stretch = Stretch(START, START + 26 * 3600 + 7, step)
-    pieces = stretch.pieces()
+    pieces = list(stretch.pieces())
     assert np.array_equal(np.concatenate([piece.times() for piece in pieces]), stretch.times())
+    assert sum(piece.count for piece in pieces) == stretch.count
     for piece in pieces:
-        assert 0 < len(piece.times()) <= MAX_PIECE_STEPS
+        assert 0 < len(piece.times()) <= MAX_SAMPLES
         assert piece.start // BLOCK_S == (piece.end - 1) // BLOCK_S
 
 

@@ -207,11 +207,11 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_program_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
-    broken = tmp_path / "promtool"
+    broken = tmp_path / "prometheus"
     broken.write_text("#!/bin/sh\necho 'no space left on device' >&2\nexit 1\n")
     broken.chmod(0o755)
     lab = Lab(None, directory=tmp_path / "lab", binaries=Binaries(broken, broken, broken), history=SHORT)
-    with pytest.raises(LabError, match=r"backfill-0 failed with exit code 1; .*no space left on device"):
+    with pytest.raises(LabError, match=r"\(port \d+\) ended with exit code 1; .*no space left on device"):
         lab.start()
 
 

@@ -85,19 +85,25 @@ class History:
         """The commits below HEAD whose committer time lies in `window`, newest first, merges as seen from their first parent."""
         arguments = [*_LOG, "-z", "--numstat", _HEADER, f"--max-count={limit}", *_between(window), "HEAD"]
         commit: Commit | None = None
-        async with aclosing(self._tokens(*_roots(shallow), *arguments)) as tokens:
-            async for token in tokens:
-                if token.lstrip("\n").startswith(">"):
-                    if commit is not None:
-                        yield commit
-                    commit = _commit(token.lstrip("\n")[1:])
-                elif commit is not None and token.strip("\n"):
-                    name = _count_lines(commit, token.lstrip("\n"))
-                    # A rename has an empty name here, and its two in the tokens that follow.
-                    names = [name] if name else [await anext(tokens, ""), await anext(tokens, "")]
-                    commit.files += names[: max(0, MAX_FILES - len(commit.files))]
+        failed: GitFailed | None = None
+        try:
+            async with aclosing(self._tokens(*_roots(shallow), *arguments)) as tokens:
+                async for token in tokens:
+                    if token.lstrip("\n").startswith(">"):
+                        if commit is not None:
+                            yield commit
+                        commit = _commit(token.lstrip("\n")[1:])
+                    elif commit is not None and token.strip("\n"):
+                        name = _count_lines(commit, token.lstrip("\n"))
+                        # A rename has an empty name here, and its two in the tokens that follow.
+                        names = [name] if name else [await anext(tokens, ""), await anext(tokens, "")]
+                        commit.files += names[: max(0, MAX_FILES - len(commit.files))]
+        except GitFailed as error:
+            failed = error  # what was told before stands
         if commit is not None:
             yield commit
+        if failed is not None:
+            raise failed
 
     async def diffs(self, window: Window, *, limit: int, shallow: bool) -> AsyncGenerator[Diff, None]:
         """The patches of the same commits, in the same order."""

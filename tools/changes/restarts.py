@@ -51,6 +51,7 @@ _WHERE = {
     f"{COMPOSE}service": "compose service",
 }
 _CLOCKS_S = 60.0
+_BOOT_S = 300.0
 _MAX_NAMES = 200
 
 Starts = dict[Subject, list[Start]]
@@ -76,10 +77,11 @@ class MetricChanges:
             self._read(labels_query(f"{LAST_SEEN}{_CONTAINERS}", window), window, gaps),
         )
         process_starts = {subject: starts(timeline, window) for (_, subject), timeline in processes.items()}
+        reboots = {subject: starts(timeline, window) for (_, subject), timeline in boots.items()}
         found = [
-            *_reboots({subject: starts(timeline, window) for (_, subject), timeline in boots.items()}),
+            *_reboots(reboots),
             *_new_versions(versions, process_starts, window),
-            *_process_restarts(process_starts),
+            *_process_restarts(process_starts, reboots),
             *_container_changes(started, seen, window),
         ]
         once = sorted({change.id: change for change in found}.values(), key=lambda change: (change.at, change.id))
@@ -102,9 +104,16 @@ def _reboots(found: Starts) -> Iterator[Change]:
             yield _started(BOOT, "reboot", dict(subject), start, verb="rebooted" if start.again else "booted")
 
 
-def _process_restarts(found: Starts) -> Iterator[Change]:
+def _process_restarts(found: Starts, reboots: Starts) -> Iterator[Change]:
+    """Without those that came with their machine."""
+    booted = [(_host(dict(subject)), start.at) for subject, each in reboots.items() for start in each]
     for subject, each in found.items():
+        host = _host(dict(subject))
         for start in each:
+            if start.count == 1 and any(
+                host == other and -_CLOCKS_S <= start.at - at <= _BOOT_S for other, at in booted
+            ):
+                continue
             yield _started(PROCESS, "restart", dict(subject), start, verb="restarted" if start.again else "started")
 
 

@@ -6,6 +6,7 @@ The same Ansible task stands in ARA and in a log; a restart shows in the metrics
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,8 +20,26 @@ _RUNTIME = frozenset({"restart", "reboot", "version", "image_update"})
 _UPDATE = frozenset({"version", "image_update"})
 _NOTES = frozenset({"annotation", "manual"})
 _WORD = re.compile(r"[^\W_]+(?:[.-][^\W_]+)*")
-_ENDING = re.compile(r"(?:ing|ed|s)$")
-_RICHER = ("image_update", "version", "config_commit", "package_update", "ansible_task", "guest_lifecycle", "reboot", "restart")
+_ENDING = re.compile(r"(?:ing|ed|es|e|s)$")
+_SHORT = 4
+_PLACE = re.compile(r" on \S+(?= |$)")
+_UPDATING = frozenset({"updat", "upgrad", "deploy", "bump", "pull"})
+_SPOKEN_OF = {
+    "restart": frozenset({"restart", "start", "recreat"}),
+    "reboot": frozenset({"reboot", "boot", "restart"}),
+    "version": _UPDATING,
+    "image_update": _UPDATING,
+}
+_RICHER = (
+    "image_update",
+    "version",
+    "config_commit",
+    "package_update",
+    "ansible_task",
+    "guest_lifecycle",
+    "reboot",
+    "restart",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +51,16 @@ class _Told:
 def told_once(changes: Iterable[Change]) -> list[Change]:
     """Each change once, with the most that any source says of it; `source` names all of them. In order of time."""
     known = {change.id: change for change in changes}
-    told = [_Told(change, _words(change)) for change in sorted(known.values(), key=lambda change: (change.at, change.id))]
+    told = [
+        _Told(change, _words(change)) for change in sorted(known.values(), key=lambda change: (change.at, change.id))
+    ]
     groups = {each.change.id: [each] for each in told}
     # The best agreement first: two tasks of one play are alike, and each has its own counterpart.
-    for _, _, one, other in sorted(_alike(told), key=lambda pair: pair[:2]):
+    places: dict[str | None, list[_Told]] = defaultdict(list)
+    for each in told:
+        places[each.change.entity].append(each)
+    pairs = (pair for at_one_place in places.values() for pair in _alike(at_one_place))
+    for _, _, one, other in sorted(pairs, key=lambda pair: pair[:2]):
         first, second = groups[one.change.id], groups[other.change.id]
         if first is not second and all(_may_be_same(left, right) for left in first for right in second):
             first += second
@@ -65,10 +90,6 @@ def _may_be_same(one: _Told, other: _Told) -> bool:
     seconds = _tolerance_s(first, second)
     if seconds is None or abs((first.at - second.at).total_seconds()) > seconds:
         return False
-    if first.entity != second.entity:
-        return False
-    if first.kind == second.kind and first.files and second.files and not set(first.files) & set(second.files):
-        return False
     return _agree(one, other)
 
 
@@ -76,8 +97,7 @@ def _tolerance_s(first: Change, second: Change) -> float | None:
     """How far apart two sources may date the same change; None when these two never tell of the same."""
     kinds = {first.kind, second.kind}
     if _is_commit(first) or _is_commit(second):
-        # A clone elsewhere may hold the same commit; nothing else is one.
-        return _EXACT_S if _is_commit(first) and _is_commit(second) and first.source != second.source else None
+        return None  # its id says already whether it is the same
     if kinds <= _RUNTIME and first.entity is not None:
         return _SCRAPED_S
     if first.source == second.source or "alert" in kinds:
@@ -93,25 +113,34 @@ def _is_commit(change: Change) -> bool:
 
 def _agree(one: _Told, other: _Told) -> bool:
     kinds = {one.change.kind, other.change.kind}
-    if kinds <= _RUNTIME:
-        # What is updated restarts; two updates agree in the new version.
-        return kinds == {"restart"} or len(kinds & _UPDATE) == 1 and "restart" in kinds or one.words == other.words or (
-            kinds <= _UPDATE and bool(_last_version(one.change) and _last_version(one.change) == _last_version(other.change))
-        )
-    if not one.words or not other.words:
-        return one.change.title.casefold() == other.change.title.casefold()
-    return one.words <= other.words or other.words <= one.words
+    if kinds & _NOTES and kinds & _RUNTIME:
+        note, seen = (one, other) if one.change.kind in _NOTES else (other, one)
+        telling = {word for word in seen.words if any(letter.isdigit() for letter in word)}
+        return bool(note.words & (_SPOKEN_OF[seen.change.kind] | telling))
+    if kinds & _UPDATE and "restart" in kinds:
+        # What is updated starts anew.
+        restart, update = (one, other) if one.change.kind == "restart" else (other, one)
+        return restart.words - _SPOKEN_OF["restart"] <= update.words
+    if kinds <= _UPDATE and (first := _new_version(one.change)) and (second := _new_version(other.change)):
+        return first.startswith(second) or second.startswith(first)
+    if "reboot" in kinds or not one.words or not other.words:
+        return len(kinds) == 1 and one.change.title.casefold() == other.change.title.casefold()
+    shared_file = bool(set(one.change.files) & set(other.change.files))
+    return one.words <= other.words or other.words <= one.words or (shared_file and len(kinds) == 1)
 
 
-def _last_version(change: Change) -> str:
-    return change.title.rpartition("→")[2].split(" on ")[0].strip().removeprefix("v") if "→" in change.title else ""
+def _new_version(change: Change) -> str:
+    """`10.11.2` in `jellyfin: jellyfin/jellyfin v10.11.1 → v10.11.2`; empty when the title has no arrow."""
+    return _PLACE.sub("", change.title).rpartition("→")[2].strip().removeprefix("v") if "→" in change.title else ""
 
 
 def _words(change: Change) -> frozenset[str]:
-    """The words of the title without the entity's own name, without their endings."""
-    entity = {word.casefold() for word in _WORD.findall(change.entity or "")}
-    words = {word.casefold() for word in _WORD.findall(change.title)}
-    return frozenset(_ENDING.sub("", word) or word for word in words - entity - {(change.entity or "").casefold()})
+    """The words of the title without their endings, and without the entity's own name and where it is."""
+    title = _PLACE.sub("", change.title) if change.kind in _RUNTIME else change.title
+    entity = change.entity or ""
+    own = {entity.casefold()} | {word.casefold() for word in _WORD.findall(entity)}
+    words = {word.casefold() for word in _WORD.findall(title)} - own
+    return frozenset(_ENDING.sub("", word) if len(word) > _SHORT else word for word in words)
 
 
 def _joined(changes: Sequence[Change]) -> Change:
@@ -119,11 +148,10 @@ def _joined(changes: Sequence[Change]) -> Change:
         return changes[0]
     first, *rest = sorted(changes, key=_richness, reverse=True)
     sources = dict.fromkeys(name for change in (first, *rest) for name in change.source.split(", ") if name)
-    details = dict.fromkeys(change.detail for change in (first, *rest) if change.detail)
     return first.model_copy(
         update={
             "effective_at": next((change.effective_at for change in (first, *rest) if change.effective_at), None),
-            "detail": next(iter(details), ""),
+            "detail": max((change.detail for change in changes), key=len),
             "files": next((change.files for change in (first, *rest) if change.files), ()),
             "diff": next((change.diff for change in (first, *rest) if change.diff), ""),
             "source": ", ".join(sources),
