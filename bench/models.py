@@ -49,7 +49,7 @@ def measure_models() -> Part:
         questions = [Asking.about(each) for each in incidents if each["alert_at"]]
         answers = [_explained(settings, asking, f"{n}/{len(questions)}") for n, asking in enumerate(questions, start=1)]
         own = asyncio.run(_own_time(settings, questions[0]))
-        together = asyncio.run(_together(settings, questions))
+        together = asyncio.run(_together(settings, questions[-1]))
     usages, modes = [answer.usage for answer in answers], [answer.mode for answer in answers]
     explained = [
         Figure("model calls of an alert explanation", "calls", 2, [usage.llm_calls for usage in usages]),
@@ -57,7 +57,7 @@ def measure_models() -> Part:
         Figure("faults answered in the model's words", f"of {len(questions)}", None, [modes.count("llm")]),
     ]
     about = f"With a scripted model that follows fixed rules, over {len(questions)} replayed faults. It measures the program, not a model."
-    return Part(about, [*explained, *own, together], before, load_average())
+    return Part(about, [*explained, *own, *together], before, load_average())
 
 
 @dataclass(frozen=True)
@@ -122,20 +122,30 @@ async def _own_time(settings: Settings, asking: Asking) -> list[Figure]:
     ]
 
 
-async def _together(settings: Settings, questions: Sequence[Asking]) -> Figure:
-    """Calls in flight at once while many questions, about all the incidents, are asked of a model that takes its time."""
+async def _together(settings: Settings, asking: Asking) -> list[Figure]:
+    """Calls in flight while many people ask the same at once, and while they ask different things about one moment."""
+    about = itertools.islice(load_homelab().services, TOGETHER)
+    same = [asking.question] * TOGETHER
+    different = [f"Why is {name} slow?" for name in about]
+    name = f"calls in flight, {{}} asked {TOGETHER} times at once, {MODEL_S:g} s a call"
+    return [
+        Figure(
+            name.format("the same"), "calls", 40, [await _in_flight(settings, same, asking.at)], more_is_better=True
+        ),
+        Figure(name.format("different things"), "calls", None, [await _in_flight(settings, different, asking.at)]),
+    ]
 
+
+async def _in_flight(settings: Settings, questions: Sequence[str], at: datetime) -> int:
     def slow(asked: Asked) -> Reply:
         return replace(answer_by_rules(asked), delay_s=MODEL_S)
 
     with ScriptedModel(slow) as server:
         os.environ["SRE_QUESTION_DEADLINE_S"] = "60"  # gathering fifty times over takes this machine a while
         async with _assistant(settings, server) as assistant:
-            asked = itertools.islice(itertools.cycle(questions), TOGETHER)
-            await asyncio.gather(*(assistant.ask(each.question, at=each.at) for each in asked))
+            await asyncio.gather(*(assistant.ask(question, at=at) for question in questions))
         del os.environ["SRE_QUESTION_DEADLINE_S"]
-    name = f"calls in flight, {TOGETHER} questions at once, {MODEL_S:g} s a call"
-    return Figure(name, "calls", 40, [server.max_in_flight], more_is_better=True)
+    return server.max_in_flight
 
 
 if __name__ == "__main__":

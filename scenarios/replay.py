@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -27,7 +27,7 @@ from scenarios.processes import Processes, choose_ports
 from scenarios.prometheus_config import RULES_DIR, Ports, prometheus_command
 from scenarios.replay_alerts import Episode, Grid, record
 from scenarios.replay_history import History, logs_command, samples_command
-from scenarios.replay_plan import STEP_S, Incident, ReplayPlan
+from scenarios.replay_plan import AFTERMATH, LEAD_IN, STEP_S, Incident, ReplayPlan
 
 BACKFILL_PROCESSES = 2
 _BACKFILL_DEADLINE_S = 1800
@@ -137,6 +137,10 @@ class Replay:
         series = sum(1 for _ in History(self._plan).series(moment))
         days = (self._plan.end - self._plan.begin).total_seconds() / 86400
         between = "" if self._plan.step_s == STEP_S else f", {self._plan.step_s} s between incidents"
+        calm = min((each.lead_in + each.aftermath for each in self._plan.incidents), default=LEAD_IN + AFTERMATH)
+        if calm < LEAD_IN + AFTERMATH:
+            minutes = calm / timedelta(minutes=1)
+            self._progress(f"only {minutes:.0f} minutes of calm between incidents; more --days would leave 240")
         self._progress(
             f"writing {len(self._plan.incidents)} incidents into {days:g} days of {series:,} series at {STEP_S} s{between}"
         )

@@ -23,13 +23,15 @@ LEAD_IN = timedelta(hours=3)
 """What an incident is compared with."""
 AFTERMATH = timedelta(hours=1)
 """After an incident's end, until every alert of it has ended (the longest range window of a rule is half an hour)."""
+SHORTEST_CALM = timedelta(minutes=30)
+"""Of either, where days are short."""
+FILLED = 0.95
+"""The rest of the days is what lets hours vary."""
 DENSE_BEFORE = timedelta(hours=24)
 STEP_S = 60
 """Between two samples; always so from a day before an incident until its window closes."""
 COARSE_STEP_S = 120
 """Elsewhere, if only some incidents are wanted: every window of five minutes still holds two samples."""
-MAX_DAYS = 28
-"""Prometheus keeps 30 days."""
 MAX_SEEDS_PER_REPLAY = 1000
 
 
@@ -40,6 +42,8 @@ class Incident:
     scenario: Scenario
     start: datetime
     seed: int
+    lead_in: timedelta = LEAD_IN
+    aftermath: timedelta = AFTERMATH
 
     @property
     def onset(self) -> datetime:
@@ -62,7 +66,7 @@ class Incident:
     @property
     def window(self) -> tuple[datetime, datetime]:
         """No other incident happens in it."""
-        return self.start - LEAD_IN, self.end + AFTERMATH
+        return self.start - self.lead_in, self.end + self.aftermath
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,12 @@ class ReplayPlan:
 
     def write(self, path: Path) -> Path:
         incidents = [
-            {"scenario": each.scenario.model_dump(), "start": isoformat(each.start), "seed": each.seed}
+            {
+                "scenario": each.scenario.model_dump(),
+                "start": isoformat(each.start),
+                "seed": each.seed,
+                "calm": [each.lead_in.total_seconds(), each.aftermath.total_seconds()],
+            }
             for each in self.incidents
         ]
         times = {"begin": isoformat(self.begin), "end": isoformat(self.end)}
@@ -103,7 +112,12 @@ def read_plan(path: Path) -> ReplayPlan:
         document = json.loads(path.read_text(encoding="utf-8"))
         begin, end = (datetime.fromisoformat(document.pop(name)) for name in ("begin", "end"))
         incidents = tuple(
-            Incident(Scenario.model_validate(each["scenario"]), datetime.fromisoformat(each["start"]), each["seed"])
+            Incident(
+                Scenario.model_validate(each["scenario"]),
+                datetime.fromisoformat(each["start"]),
+                each["seed"],
+                *(timedelta(seconds=length) for length in each["calm"]),
+            )
             for each in document.pop("incidents")
         )
         return ReplayPlan(begin, end, incidents=incidents, **document)
@@ -124,7 +138,8 @@ def lay_out(
 ) -> ReplayPlan:
     """Spread the scenarios over the days before `end`, in an order and with gaps that depend on the seed.
 
-    A scenario that is given several times is another variation each time. Raises InvalidInput when they do not fit.
+    A scenario that is given several times is another variation each time. Where days are short, the calm between incidents is
+    shortened, to an hour at least. Raises InvalidInput when they do not fit even so.
     """
     end = end.replace(second=0, microsecond=0)
     begin = end - timedelta(days=days)
@@ -134,19 +149,22 @@ def lay_out(
         own_seed = seed * MAX_SEEDS_PER_REPLAY + occurrence[scenario.name]
         occurrence[scenario.name] += 1
         chosen.append((vary(scenario, own_seed, homelab), own_seed))
-    needed = sum((LEAD_IN + _duration(scenario) + AFTERMATH for scenario, _ in chosen), timedelta(0))
-    if begin + needed > end:
-        raise InvalidInput(
-            f"--days {days:g}: {len(chosen)} incidents need {needed / timedelta(days=1):.1f} days without overlapping"
-        )
+    lasting = sum((_duration(scenario) for scenario, _ in chosen), timedelta(0))
+    calm = min(LEAD_IN + AFTERMATH, FILLED * (end - begin - lasting) / max(1, len(chosen)))
+    if calm < 2 * SHORTEST_CALM:
+        needed = (lasting + 2 * SHORTEST_CALM * len(chosen) / FILLED) / timedelta(days=1)
+        raise InvalidInput(f"--days {days:g}: {len(chosen)} incidents need {needed:.1f} days without overlapping")
+    aftermath = _whole_minutes(max(SHORTEST_CALM, calm * (AFTERMATH / (LEAD_IN + AFTERMATH))))
+    lead_in = _whole_minutes(calm - aftermath)
+    free = (end - begin - lasting - (lead_in + aftermath) * len(chosen)) / timedelta(minutes=1)
     draw = np.random.default_rng([seed, len(chosen)])
     order = [int(number) for number in draw.permutation(len(chosen))]
-    gaps = draw.dirichlet(np.ones(len(chosen) + 1))[:-1] * ((end - begin - needed) / timedelta(minutes=1))
+    gaps = draw.dirichlet(np.ones(len(chosen) + 1))[:-1] * free
     incidents, at = [], begin
     for number, gap in zip(order, gaps.tolist(), strict=True):
         scenario, own_seed = chosen[number]
-        start = at + timedelta(minutes=int(gap)) + LEAD_IN
-        incidents.append(Incident(scenario, start, own_seed))
+        start = at + timedelta(minutes=int(gap)) + lead_in
+        incidents.append(Incident(scenario, start, own_seed, lead_in, aftermath))
         at = incidents[-1].window[1]
     return ReplayPlan(begin, end, seed, tuple(incidents), step_s, noise, missing)
 
@@ -156,6 +174,10 @@ def _duration(scenario: Scenario) -> timedelta:
     fault_at = scenario.fault.at if scenario.fault else timedelta(0)
     duration = scenario.duration if scenario.duration is not None else fault_at + DEFAULT_AFTERMATH
     return timedelta(minutes=-(-duration // timedelta(minutes=1)))
+
+
+def _whole_minutes(length: timedelta) -> timedelta:
+    return timedelta(minutes=length // timedelta(minutes=1))
 
 
 def _stretch(start: datetime, end: datetime, step: int) -> Stretch:

@@ -7,23 +7,33 @@ import pytest
 from core.errors import InvalidInput, LabError
 from scenarios.backfill import Stretch
 from scenarios.replay import shared_out
-from scenarios.replay_plan import DENSE_BEFORE, STEP_S, ReplayPlan, lay_out, read_plan
-from scenarios.schema import load_scenario
+from scenarios.replay_plan import (
+    AFTERMATH,
+    DENSE_BEFORE,
+    LEAD_IN,
+    SHORTEST_CALM,
+    STEP_S,
+    ReplayPlan,
+    lay_out,
+    read_plan,
+)
+from scenarios.schema import load_scenario, scenario_names
 from scenarios.topology import load_homelab
 
 HOMELAB = load_homelab()
 END = datetime(2026, 11, 20, 3, 10, 42, tzinfo=UTC)
 NAMES = ("dns-outage", "jellyfin-memory-leak", "nfs-stall", "dns-outage")
+SCENARIOS = {name: load_scenario(name) for name in NAMES}
 
 
 def plan(*, seed: int = 0, days: float = 7, step_s: int = STEP_S) -> ReplayPlan:
-    chosen = [load_scenario(name) for name in NAMES]
+    chosen = [SCENARIOS[name] for name in NAMES]
     return lay_out(chosen, HOMELAB, end=END, days=days, seed=seed, step_s=step_s)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("days", [1, 7])
-def test_no_window_touches_another_or_leaves_the_days(seed: int, days: int) -> None:
+@pytest.mark.parametrize("days", [0.6, 1, 7])
+def test_no_window_touches_another_or_leaves_the_days(seed: int, days: float) -> None:
     laid = plan(seed=seed, days=days)
     windows = [incident.window for incident in laid.incidents]
     assert len(windows) == len(NAMES)
@@ -49,8 +59,20 @@ def test_a_scenario_given_twice_is_varied_differently() -> None:
 
 
 def test_too_little_time_is_said() -> None:
-    with pytest.raises(InvalidInput, match=r"--days 0\.5: 4 incidents need 0\.9 days"):
-        plan(days=0.5)
+    with pytest.raises(InvalidInput, match=r"--days 0\.4: 4 incidents need 0\.5 days"):
+        plan(days=0.4)
+
+
+def test_where_days_are_short_the_calm_between_incidents_is_shorter() -> None:
+    wide, narrow = (plan(days=days).incidents[0] for days in (7, 0.6))
+    assert (wide.lead_in, wide.aftermath) == (LEAD_IN, AFTERMATH)
+    assert SHORTEST_CALM <= narrow.lead_in < LEAD_IN
+    assert SHORTEST_CALM <= narrow.aftermath < AFTERMATH
+
+
+def test_all_shipped_scenarios_fit_into_a_week() -> None:
+    chosen = [load_scenario(name) for name in scenario_names()]
+    assert len(lay_out(chosen, HOMELAB, end=END).incidents) == len(chosen)
 
 
 def test_a_fault_is_over_at_the_end_of_its_incident() -> None:
