@@ -20,8 +20,10 @@ from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleTrees
+from tools.changes.alert_transitions import AlertTransitions
 from tools.changes.git import GitCommits
 from tools.changes.records import ChangeRecords
+from tools.changes.restarts import MetricChanges
 from tools.changes.source import ChangeSource
 from tools.http import Source
 from tools.logfiles import LogFiles
@@ -180,6 +182,10 @@ def build_change_sources(
         found.append(GitCommits(settings.infra_repos))
     if settings.change_files:
         found.append(ChangeRecords(settings.change_files))
+    if prometheus_source is not None:
+        found.append(MetricChanges(prometheus_source))
+        if grafana_source is not None:  # for its annotations; alerts are read as alerts elsewhere
+            found.append(AlertTransitions(prometheus_source, grafana_source))
     return found
 
 

@@ -54,8 +54,7 @@ def test_decoys_and_magnitudes_differ_from_seed_to_seed_and_not_from_call_to_cal
 
 def test_an_entity_is_replaced_everywhere_or_not_at_all() -> None:
     seen = set()
-    for name in SCENARIOS:
-        scenario = SCENARIOS[name]
+    for name, scenario in SCENARIOS.items():
         assert scenario.fault is not None
         old = scenario.fault.entity
         for varied in variations(name):

@@ -45,7 +45,7 @@ def scraped(there, t):
 
 def test_there_are_thousands_of_series_each_once():
     names = [key(name, labels) for name, labels, _ in world().sample(START.timestamp())]
-    assert len(names) == len(set(names)) == 6850
+    assert len(names) == len(set(names)) == 6877
 
 
 @pytest.mark.parametrize("scenario", [None, "paperless-crash-loop", "dns-outage"])
@@ -107,7 +107,7 @@ def test_the_real_names_are_there():
         "node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_filesystem_avail_bytes", "node_vmstat_oom_kill",
         "node_nfs_rpc_retransmissions_total", "node_network_address_info", "container_memory_working_set_bytes",
         "container_start_time_seconds", "probe_success", "probe_ssl_earliest_cert_expiry", "pve_up", "pve_cpu_usage_ratio",
-        "pve_guest_info", "smartctl_device_smart_status", "network_ups_tools_ups_status", "adguard_queries",
+        "pve_guest_info", "node_zfs_zpool_state", "node_netstat_Tcp_CurrEstab", "smartctl_device_smart_status", "network_ups_tools_ups_status", "adguard_queries",
         "unbound_queries_total", "traefik_service_requests_total", "traefik_service_request_duration_seconds_bucket", "up",
     }  # fmt: skip
 
@@ -165,6 +165,7 @@ LIMITS = {
     "pve_up": (1, 1),
     "pve_cpu_usage_ratio": (0.0, 0.6),
     "node_vmstat_oom_kill": (0, 0),
+    "node_netstat_Tcp_CurrEstab": (10, 250),
     "network_ups_tools_battery_charge": (90, 100),
     "smartctl_device_smart_status": (1, 1),
     "container_oom_events_total": (0, 0),

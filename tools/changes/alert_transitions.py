@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import SourceError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tools.prometheus import Prometheus
 
 MAX_TITLE, MAX_DETAIL = 200, 2_000
+_BEFORE = timedelta(minutes=10)
+"""What is read before the window, so that an alert that fired already does not seem to begin with it."""
 
 
 class AlertTransitions:
@@ -39,7 +41,7 @@ class AlertTransitions:
 
     async def _recorded(self, window: Window, gaps: list[str]) -> list[Change]:
         try:
-            alerts = await self._prometheus.alert_history(window)
+            alerts = await self._prometheus.alert_history(Window(start=window.start - _BEFORE, end=window.end))
         except SourceError as error:
             gaps.append(f"{self.name}: {error}")
             return []
@@ -60,9 +62,9 @@ class AlertTransitions:
 
 def _transitions(alert: Alert, window: Window) -> Iterator[Change]:
     """Those that lie in the window: an alert may have begun before it, and not have ended yet."""
-    if window.start <= alert.starts_at:
+    if window.start <= alert.starts_at <= window.end:
         yield _change(alert, alert.starts_at, "began")
-    if alert.ends_at is not None and alert.ends_at <= window.end:
+    if alert.ends_at is not None and window.start <= alert.ends_at <= window.end:
         yield _change(alert, alert.ends_at, "ended")
 
 

@@ -16,13 +16,13 @@ from core.vocabulary import Change, ChangeKind
 from tools.changes.ansible_diff import cut, printed_diff, told_diff
 
 MAX_TITLE, MAX_WORDS, MAX_FILES, MAX_ITEMS = 200, 300, 50, 10
-_PACKAGE_MODULES = frozenset(
-    "apk apt apt_rpm dnf dnf5 flatpak homebrew npm opkg package pacman pip pipx pkgng portage snap win_chocolatey yum"
-    " xbps zypper".split()
-)
+_PACKAGE_MODULES = frozenset({
+    "apk", "apt", "apt_rpm", "dnf", "dnf5", "flatpak", "homebrew", "npm", "opkg", "package", "pacman", "pip", "pipx", "pkgng",
+    "portage", "snap", "yum", "zypper",
+})  # fmt: skip
 _PACKAGE_ARGUMENTS = ("name", "package", "pkg", "deb", "requirements", "upgrade", "autoremove")
-_SERVICE_MODULES = frozenset("openrc rc service systemd systemd_service sysvinit win_service".split())
-_COMPOSE_MODULES = frozenset("docker_compose docker_compose_v2 docker_compose_v2_pull podman_compose".split())
+_SERVICE_MODULES = frozenset({"openrc", "rc", "service", "systemd", "systemd_service", "sysvinit", "win_service"})
+_COMPOSE_MODULES = frozenset({"docker_compose", "docker_compose_v2", "docker_compose_v2_pull", "podman_compose"})
 _RESTARTED = frozenset(("restarted", "reloaded"))
 _RESTARTS = re.compile(r"(?<!daemon[ _-])\b(?:restart|reload)", re.IGNORECASE)
 _IS_MODULE = re.compile(
@@ -147,7 +147,7 @@ def _detail(result: TaskResult, parts: list[Mapping[str, Any]]) -> Iterator[str]
     if module := result.module or result.short_module:
         yield f"module {module}"
     if result.playbook:
-        yield f"playbook {PurePosixPath(result.playbook).name}"
+        yield f"playbook {result.playbook}"
     if result.play:
         yield f"play {result.play}"
     if result.delegated_to and result.delegated_to != result.host:
@@ -159,7 +159,7 @@ def _detail(result: TaskResult, parts: list[Mapping[str, Any]]) -> Iterator[str]
         more = f" and {len(told) - MAX_ITEMS} more" if len(told) > MAX_ITEMS else ""
         if told:
             yield f"items {', '.join(told[:MAX_ITEMS])}{more}"
-    yield from (f"path {path}" for path in islice(_destinations(result, parts), MAX_ITEMS))
+    yield from (f"path {path}" for path in islice(dict.fromkeys(_destinations(result, parts)), MAX_ITEMS))
     message = result.content.get("msg")
     if result.failed and isinstance(message, str) and message.strip():
         yield f"failed: {' '.join(message.split())}"

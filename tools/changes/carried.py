@@ -63,7 +63,8 @@ def _is_commit(change: Change) -> bool:
 
 
 def _carries(change: Change) -> bool:
-    return change.kind in _CARRIES and not _is_commit(change)
+    """A task that failed may have brought nothing."""
+    return change.kind in _CARRIES and not _is_commit(change) and not change.title.endswith("(failed)")
 
 
 def _carried(commit: Change, carrier: Change) -> Change:
@@ -93,9 +94,8 @@ def _marks_of_a_run(change: Change) -> set[str]:
     marks = {f"name:{change.entity.casefold()}"} if change.entity else set()
     for name in change.files:
         marks |= _marks_of_a_path(name, whole="ends in:", ending="from the top:")
-    if change.kind == "ansible_task":
-        roles = (*_ROLE_OF_TASK.findall(change.title), *_ROLE_TOLD.findall(change.detail))
-        marks |= {f"role:{role}" for role in roles}
+    roles = (*_ROLE_OF_TASK.findall(change.title), *_ROLE_TOLD.findall(change.detail))
+    marks |= {f"role:{role}" for role in roles}
     return marks | {f"stack:{project}" for project in _PROJECT_TOLD.findall(change.detail)}
 
 

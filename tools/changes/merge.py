@@ -20,7 +20,7 @@ def merge_changes(
     *,
     carried_within: timedelta = CARRIED_WITHIN,
 ) -> list[Change]:
-    """Oldest effect first. To date commits, the lists must hold what happened up to `carried_within` after them."""
+    """Oldest effect first, a commit before what carried it. To date commits, the lists must hold what happened up to `carried_within` after them."""
     named = [change.model_copy(update={"entity": entity_of(change)}) for each in lists for change in each.changes]
     dated = with_effective_times(told_once(named), within=carried_within)
-    return sorted(dated, key=lambda change: (change.effective_at or change.at, change.id))
+    return sorted(dated, key=lambda change: (change.effective_at or change.at, change.at, change.id))

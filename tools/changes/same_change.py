@@ -14,8 +14,11 @@ from itertools import islice
 from core.vocabulary import Change
 
 _EXACT_S, _SCRAPED_S, _NOTED_S = 5.0, 60.0, 120.0
+_REBOOT_S = 600.0
+"""Who reboots a machine waits until it is back, and longer."""
 _NEIGHBOURS = 200
 """Changes that follow one in time and are compared with it."""
+_MEASURED = {"metrics"}
 _RUNTIME = frozenset({"restart", "reboot", "version", "image_update"})
 _UPDATE = frozenset({"version", "image_update"})
 _NOTES = frozenset({"annotation", "manual"})
@@ -30,30 +33,24 @@ _SPOKEN_OF = {
     "version": _UPDATING,
     "image_update": _UPDATING,
 }
-_RICHER = (
-    "image_update",
-    "version",
-    "config_commit",
-    "package_update",
-    "ansible_task",
-    "guest_lifecycle",
-    "reboot",
-    "restart",
-)
+_RICHER = ("image_update", "version", "package_update", "ansible_task", "reboot", "restart")
+"""Which kind says more; the others say less."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     change: Change
     words: frozenset[str]
+    sources: frozenset[str]
+    is_commit: bool
 
 
 def told_once(changes: Iterable[Change]) -> list[Change]:
     """Each change once, with the most that any source says of it; `source` names all of them. In order of time."""
-    known = {change.id: change for change in changes}
-    told = [
-        _Told(change, _words(change)) for change in sorted(known.values(), key=lambda change: (change.at, change.id))
-    ]
+    by_id: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_id[change.id].append(change)
+    told = [_told(change) for change in sorted(map(_joined, by_id.values()), key=_order)]
     groups = {each.change.id: [each] for each in told}
     # The best agreement first: two tasks of one play are alike, and each has its own counterpart.
     places: dict[str | None, list[_Told]] = defaultdict(list)
@@ -78,7 +75,7 @@ def _alike(told: Sequence[_Told]) -> Iterable[tuple[float, float, _Told, _Told]]
     for place, one in enumerate(told):
         for other in islice(told, place + 1, place + 1 + _NEIGHBOURS):
             apart = (other.change.at - one.change.at).total_seconds()
-            if apart > _NOTED_S:
+            if apart > _REBOOT_S:
                 break
             if _may_be_same(one, other):
                 union = len(one.words | other.words)
@@ -86,29 +83,23 @@ def _alike(told: Sequence[_Told]) -> Iterable[tuple[float, float, _Told, _Told]]
 
 
 def _may_be_same(one: _Told, other: _Told) -> bool:
-    first, second = one.change, other.change
-    seconds = _tolerance_s(first, second)
-    if seconds is None or abs((first.at - second.at).total_seconds()) > seconds:
-        return False
-    return _agree(one, other)
+    seconds = _tolerance_s(one, other)
+    apart = (one.change.at - other.change.at).total_seconds()
+    return seconds is not None and abs(apart) <= seconds and _agree(one, other)
 
 
-def _tolerance_s(first: Change, second: Change) -> float | None:
+def _tolerance_s(one: _Told, other: _Told) -> float | None:
     """How far apart two sources may date the same change; None when these two never tell of the same."""
-    kinds = {first.kind, second.kind}
-    if _is_commit(first) or _is_commit(second):
-        return None  # its id says already whether it is the same
-    if kinds <= _RUNTIME and first.entity is not None:
-        return _SCRAPED_S
-    if first.source == second.source or "alert" in kinds:
-        return None
+    if not one.sources.isdisjoint(other.sources) and one.sources != _MEASURED:
+        return None  # a source tells each change once; but of a service, its container and its process both have a start time
+    kinds = {one.change.kind, other.change.kind}
+    if one.is_commit or other.is_commit or "alert" in kinds:
+        return None  # the same commit has the same id already
+    if kinds <= _RUNTIME and one.change.entity is not None:
+        return _REBOOT_S if kinds == {"reboot"} else _SCRAPED_S
     if kinds & _NOTES:
         return _NOTED_S
     return _EXACT_S if len(kinds) == 1 else None
-
-
-def _is_commit(change: Change) -> bool:
-    return change.kind == "config_commit" or change.id.startswith("git:")
 
 
 def _agree(one: _Told, other: _Told) -> bool:
@@ -123,8 +114,10 @@ def _agree(one: _Told, other: _Told) -> bool:
         return restart.words - _SPOKEN_OF["restart"] <= update.words
     if kinds <= _UPDATE and (first := _new_version(one.change)) and (second := _new_version(other.change)):
         return first.startswith(second) or second.startswith(first)
-    if "reboot" in kinds or not one.words or not other.words:
-        return len(kinds) == 1 and one.change.title.casefold() == other.change.title.casefold()
+    if "reboot" in kinds:
+        return len(kinds) == 1
+    if not one.words or not other.words:
+        return one.change.title.casefold() == other.change.title.casefold()
     shared_file = bool(set(one.change.files) & set(other.change.files))
     return one.words <= other.words or other.words <= one.words or (shared_file and len(kinds) == 1)
 
@@ -132,6 +125,11 @@ def _agree(one: _Told, other: _Told) -> bool:
 def _new_version(change: Change) -> str:
     """`10.11.2` in `jellyfin: jellyfin/jellyfin v10.11.1 → v10.11.2`; empty when the title has no arrow."""
     return _PLACE.sub("", change.title).rpartition("→")[2].strip().removeprefix("v") if "→" in change.title else ""
+
+
+def _told(change: Change) -> _Told:
+    is_commit = change.kind == "config_commit" or change.id.startswith("git:")
+    return _Told(change, _words(change), frozenset(change.source.split(", ")), is_commit)
 
 
 def _words(change: Change) -> frozenset[str]:
