@@ -24,6 +24,8 @@ CLEAR_SHIFT = 8.0
 """Spreads at which a shift is sure enough to exonerate what came after it."""
 MOVED_TOO = 0.6
 """How much an entity is part of the symptom that moved clearly, if not most tellingly."""
+MAINLY = 0.65
+"""Who is part of the symptom by so much of the most affected one's share says what it is about."""
 SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
 OPAQUE = frozenset({"image_update", "package_update", "version", "guest_lifecycle", "flag"})
@@ -86,9 +88,7 @@ def rank_changes(
     `affected` says how much (0..1) each entity is part of the symptom, where that is known better than from the symptoms.
     """
     changes = list(changes)
-    incident = _Incident(changes, onset, symptoms, log_lines, topology or {})
-    if affected is not None:
-        incident.affected = dict(affected)
+    incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected)
     ranked = [_judged(change, incident, weights) for change in changes]
     return sorted(ranked, key=lambda each: (-each.score, -_effective(each.change).timestamp(), each.change.id))
 
@@ -96,8 +96,14 @@ def rank_changes(
 class _Incident:
     """What is known of the symptom, put together once for all candidates."""
 
-    def __init__(
-        self, changes: Sequence[Change], onset: datetime, symptoms: Sequence[Shift], lines: LogLines, topology: Topology
+    def __init__(  # noqa: PLR0917  what rank_changes is given
+        self,
+        changes: Sequence[Change],
+        onset: datetime,
+        symptoms: Sequence[Shift],
+        lines: LogLines,
+        topology: Topology,
+        affected: Mapping[str, float] | None,
     ) -> None:
         known = {name for change in changes if (name := change.entity)} | {entity for _, entity, _ in lines if entity}
         known |= set(topology) | {name for names in topology.values() for name in names}
@@ -107,19 +113,20 @@ class _Incident:
         self.rarity = rarity_among(changes)
         self.lines = sorted(lines, key=lambda line: line[0])
         self.ranked = rank_entities(symptoms, entity_of=lambda series: entity_in(series, known), topology=topology)
-        self.affected = _affected(self.ranked, self.lines)
+        self.affected = _affected(self.ranked, self.lines) if affected is None else dict(affected)
         self.topics_file = load_topics()
         self.topics = self._topics()
 
     def _topics(self) -> Counter[str]:
-        """What the symptom speaks of: the series that moved most count like a line that reports an error."""
+        """What the symptom speaks of: the clear shifts and the error lines of those that are part of it most."""
+        main = {entity for entity, weight in self.affected.items() if weight >= MAINLY * max(self.affected.values())}
         found: Counter[str] = Counter()
-        for entity in self.ranked[:3]:
-            for shift in entity.shifts[:3]:
-                if shift.score >= CLEAR_SHIFT and entity.score >= 0.5 * self.ranked[0].score:
+        for entity in self.ranked:
+            for shift in entity.shifts[:3] if entity.entity in main else ():
+                if shift.score >= CLEAR_SHIFT:
                     found.update(set(self.topics_file.of(" ".join(_measured(shift.series, entity.entity)))))
         for _, writer, text in self.lines:
-            if is_error(text) and (writer is None or writer in self.affected):
+            if is_error(text) and (writer is None or writer in main):
                 found.update(set(self.topics_file.of(text)))
         return found
 

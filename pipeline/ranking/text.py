@@ -136,7 +136,7 @@ _PLAIN = frozenset(
         "running",
     ]
 )
-NAMED, PLAIN = 1.0, 0.4
+NAMED, PLAIN = 1.0, 0.2
 """What a shared token counts: a name of several parts or a telling number, and a plain word."""
 NO_ERROR = 0.3
 """What a line counts that reports nothing bad: it may just announce the change."""

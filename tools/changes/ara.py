@@ -127,7 +127,7 @@ class Ara:
 
     name = "ara"
 
-    def __init__(self, source: Source, *, deadline_s: float = 8.0) -> None:
+    def __init__(self, source: Source, *, deadline_s: float = 4.0) -> None:
         self._source = source
         self._deadline_s = deadline_s
 
@@ -136,7 +136,7 @@ class Ara:
         reading = _Reading(self._source, window, max(1, limit))
         try:
             async with asyncio.timeout(self._deadline_s):
-                await reading.run()
+                await reading.run(for_details_s=self._deadline_s / 2)
         except TimeoutError:
             reading.gap(f"not read to the end within {self._deadline_s:g} s; changes or their details are missing")
         except SourceError as error:
@@ -160,11 +160,16 @@ class _Reading:
     def gap(self, text: str) -> None:
         self.gaps.append(f"{self._source.name}: {text}")
 
-    async def run(self) -> None:
-        """Raises SourceError when the list cannot be read at all; rows that were read before stay."""
+    async def run(self, *, for_details_s: float) -> None:
+        """Raises SourceError when the list cannot be read to its end; what was read before stays."""
         await self._list_results()
         newest = self._rows[:MAX_DETAILS]
-        await self._all([self._learn_detail(row) for row in newest], "details of changes")
+        try:
+            async with asyncio.timeout(for_details_s):
+                await self._all([self._learn_detail(row) for row in newest], "details of changes")
+        except TimeoutError:
+            read = len(self._known.details)
+            self.gap(f"details of {read} of {len(newest)} changes were read within {for_details_s:g} s")
         if len(self._rows) > len(newest):
             self.gap(f"diffs of the newest {len(newest)} of {len(self._rows)} changes were read")
         nameless = list(dict.fromkeys(row.playbook for row in self._rows if not self._known.names(row)))
