@@ -114,7 +114,8 @@ class FaultKind(BaseModel):
 
 def traits(homelab: Homelab, entity: str) -> set[str]:
     """Words that effects and `applies_to` use: the kind of entity, and container, web, dns, resolver, database, proxy, app, exporter,
-    nfs, vm, lxc."""
+    nfs, vm, lxc.
+    """
     kind = homelab.entities[entity]
     found: set[str] = {kind}
     if kind == "guest":

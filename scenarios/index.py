@@ -32,5 +32,7 @@ def names(split: Split) -> tuple[str, ...]:
 def _index() -> dict[Split, tuple[str, ...]]:
     document = yaml.safe_load(INDEX_FILE.read_text(encoding="utf-8"))
     if not isinstance(document, dict) or set(document) != set(SPLITS):
-        raise ConfigurationError(f"{INDEX_FILE.name}: expected exactly {', '.join(SPLITS)}, each with a list of scenarios")
+        raise ConfigurationError(
+            f"{INDEX_FILE.name}: expected exactly {', '.join(SPLITS)}, each with a list of scenarios"
+        )
     return {split: tuple(sorted(document[split])) for split in SPLITS}

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from core.vocabulary import Change
 from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
-from pipeline.ranking.places import entity_in, nearness
+from pipeline.ranking.places import entity_in, nearness, reaches
 from pipeline.ranking.series_names import words_of
 from pipeline.ranking.shifts import Shift
 from pipeline.ranking.text import LogLines, agreement, is_error, rarity_among, words_of_change
@@ -28,9 +28,13 @@ MAINLY = 0.65
 """Who is part of the symptom by so much of the most affected one's share says what it is about."""
 SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
-OPAQUE = frozenset({"image_update", "package_update", "version", "guest_lifecycle", "flag"})
+OPAQUE = frozenset({"image_update", "version", "flag"})
 """Kinds that say little of what they change."""
-ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "database", "logging"})
+WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
+"""Kinds that may change nothing that runs: a release always does."""
+TOPIC_PART = 0.34
+"""A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
+ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "time"})
 """Topics of what fills up or runs out: there the cause may lie hours back."""
 
 
@@ -55,6 +59,7 @@ class ChangeWeights:
     harmless: float = 0.1
     outside: float = 0.35
     alert: float = 0.1
+    uncovered: float = 0.5
     bar: float = 0.42
 
 
@@ -116,6 +121,13 @@ class _Incident:
         self.affected = _affected(self.ranked, self.lines) if affected is None else dict(affected)
         self.topics_file = load_topics()
         self.topics = self._topics()
+        most = max(self.topics.values(), default=0)
+        self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
+
+    def fails_alone(self, entity: str) -> bool:
+        """Whether it clearly moved, and nothing else that is affected is upstream of it."""
+        moved = any(r.entity == entity and r.shifts[0].score >= CLEAR_SHIFT for r in self.ranked)
+        return moved and not any(other != entity and reaches(entity, other, self.topology) for other in self.affected)
 
     def _topics(self) -> Counter[str]:
         """What the symptom speaks of: the clear shifts and the error lines of those that are part of it most."""
@@ -170,17 +182,17 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
     first = incident.first_shift({name for name in near if name and incident.affected.get(name, 0) >= 0.5})
     if first is not None and (at - first.at).total_seconds() > SLACK_S:
         return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
-    said, what = _said(change, at, incident, weights)
+    said, what, common = _said(change, at, incident, weights)
     reasons += what
     delay = weights.delay_s.get(change.kind, 1800.0)
-    if set(incident.topics) & ACCUMULATING:
+    if set(common) & ACCUMULATING or (change.kind in OPAQUE and place == 1 and set(incident.topics) & ACCUMULATING):
         delay *= weights.accumulating
     timely = 1.0 if lag <= delay else delay / lag
     began = min(incident.onset, first.at) if first else incident.onset
     reasons.append(
         f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
     )
-    score = place * said * timely
+    score = place * said * timely * _reach(change, incident, weights)
     if change.kind == "alert":
         score *= weights.alert
         reasons.append("an alert is a symptom itself")
@@ -188,28 +200,43 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
 
 
-def _said(change: Change, at: datetime, incident: _Incident, weights: ChangeWeights) -> tuple[float, list[str]]:
-    """How convincing the change is by what it speaks of, 0..1, with the reasons."""
+def _said(
+    change: Change, at: datetime, incident: _Incident, weights: ChangeWeights
+) -> tuple[float, list[str], list[str]]:
+    """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom."""
     topics: Topics = incident.topics_file
     shared, tokens = agreement(change, at, incident.lines, incident.rarity, incident.names)
-    own = topics.of(words_of_change(change))
-    common = [topic for topic, _ in incident.topics.most_common(6) if topic in own]
-    nothing = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
-    said = max(nothing, weights.said_topic if common else 0.0)
+    own = topics.of(words_of_change(change), without=incident.names)
+    common = [topic for topic in incident.main_topics if topic in own]
+    said = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
+    said = max(said, weights.said_topic if common else 0.0)
     said += (1 - said) * shared
     reasons = []
     if shared >= 0.3:
         reasons.append(f"speaks of {', '.join(tokens)}, as the logs do")
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
-    outside = [topic for topic, _ in incident.topics.most_common(2) if topic in topics.outside]
+    outside = [topic for topic in incident.main_topics if topic in topics.outside]
     if outside and not set(outside) & set(own) and shared < 0.6:
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
-    if topics.is_harmless(change.title, change.files) and shared < 0.6:
+    if change.kind in WRITTEN and topics.is_harmless(change.title, change.files) and shared < 0.6:
         said *= weights.harmless
         reasons.append("changes nothing that runs")
-    return said, reasons
+    return said, reasons, common
+
+
+def _reach(change: Change, incident: _Incident, weights: ChangeWeights) -> float:
+    """Less for a change that leaves unexplained some of what failed on its own: neither its entity nor dependent on it."""
+    if change.entity is None:
+        return 1.0
+    alone = {name for name, weight in incident.affected.items() if weight >= 0.3 and incident.fails_alone(name)}
+    if not alone:
+        return 1.0
+    explained = {name for name in alone if name == change.entity or reaches(name, change.entity, incident.topology)}
+    if not explained:
+        return 1.0
+    return weights.uncovered + (1 - weights.uncovered) * len(explained) / len(alone)
 
 
 def _measured(series: str, entity: str) -> tuple[str, ...]:

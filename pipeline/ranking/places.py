@@ -69,5 +69,10 @@ def _steps(entity: str, upstream: str, topology: Mapping[str, Sequence[str]]) ->
     return None
 
 
+def reaches(entity: str, upstream: str, topology: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the entity depends on the other, directly or not."""
+    return _steps(entity, upstream, topology) is not None
+
+
 def _names(text: str, entity: str) -> bool:
     return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(entity)}(?![A-Za-z0-9])", text, re.IGNORECASE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -25,9 +25,9 @@ class Topics:
     harmless_files: tuple[str, ...]
     harmless_words: frozenset[str]
 
-    def of(self, text: str) -> Counter[str]:
-        """How many different words of each topic the text has."""
-        return Counter(topic for word in set(words(text)) for topic in self.of_word.get(word, ()))
+    def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
+        """How many different words of each topic the text has; `without` are names, which say where and not what."""
+        return Counter(topic for word in set(words(text)) - set(without) for topic in self.of_word.get(word, ()))
 
     def is_harmless(self, title: str, files: Iterable[str]) -> bool:
         """Whether a change touches only what is read by people, and runs nothing."""

@@ -46,9 +46,10 @@ def network(sheet: Sheet) -> None:
 
 
 def connections(sheet: Sheet) -> None:
-    """A machine's own, and those of the databases on it."""
-    model = sheet.model
-    held = Gauge(model, "connections", machines(model.homelab, sheet.entities))
+    """A machine's own, and those of the databases on it; what its guests hold is not its."""
+    homelab = sheet.model.homelab
+    groups = [[host, *(service.name for service in homelab.services_on(host))] for host in sheet.entities]
+    held = Gauge(sheet.model, "connections", groups)
     text = "Statistic TcpCurrEstab."
     sheet.each("node_netstat_Tcp_CurrEstab", "untyped", text, lambda state: np.round(held(state)))
 

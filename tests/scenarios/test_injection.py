@@ -205,6 +205,131 @@ def test_certificate_expired_or_about_to():
     assert 2.9 * 86400 < left[-1] < 3 * 86400
 
 
+def test_a_guest_that_no_packet_reaches_still_runs():
+    seen = Seen(load_scenario("cloud-wrong-vlan"), hours=0.6)
+    after = seen.minute(22)
+    assert seen.get("up", instance="cloud:9100")[after:].max() == 0
+    assert np.isnan(seen.get("container_last_seen", name="nextcloud")[after:]).all()
+    assert seen.get("pve_up", id="qemu/107").min() == 1
+    assert seen.get("pve_cpu_usage_ratio", id="qemu/107")[after:].min() > 0.05
+    assert seen.get("pve_uptime_seconds", id="qemu/107")[-1] > 86400
+    assert seen.get("probe_success", instance="https://nextcloud.home.lan")[-1] == 0
+    assert seen.get("probe_success", instance="https://gitea.home.lan").min() == 1
+
+
+def test_a_machine_that_is_off_takes_along_whoever_needs_it_elsewhere():
+    seen = Seen(load_scenario("pve2-power-supply"), hours=0.6)
+    assert seen.get("pve_up", id="node/pve2")[-1] == seen.get("pve_up", id="lxc/110")[-1] == 0
+    assert seen.get("pve_cpu_usage_ratio", id="lxc/110")[-1] == 0
+    # Authelia asks PostgreSQL on db; nobody needs the second resolver, which ran there too, as long as the first answers.
+    assert seen.get("probe_success", instance="https://authelia.home.lan")[-1] == 0
+    for service in ("jellyfin", "homeassistant"):
+        expected = 0 if "postgres" in HOMELAB.services[service].needs else 1
+        assert seen.get("probe_success", instance=f"https://{service}.home.lan")[-1] == expected
+
+
+def test_an_exporter_that_is_refused_has_nothing_to_tell_but_runs():
+    seen = Seen(load_scenario("pve-token-expired"), hours=0.6)
+    assert seen.get("up", job="pve")[-1] == 0
+    assert not np.isnan(seen.get("container_last_seen", name="pve-exporter")).any()
+    assert len(np.unique(seen.get("container_start_time_seconds", name="pve-exporter"))) == 1
+    assert seen.get("probe_success", service="pve-exporter").min() == 1
+
+
+def test_without_the_internet_names_of_the_house_still_resolve():
+    seen = Seen(load_scenario("internet-line-down"), hours=0.6)
+    assert seen.get("probe_success", service="adguard")[-1] == 0
+    assert seen.get("probe_success", service="adguard-secondary")[-1] == 0
+    assert seen.get("adguard_running", instance="dns1:9618")[-1] == 1
+    assert seen.get("unbound_recursion_time_seconds_avg", instance="dns1:9167")[-1] > 5
+    web = [v for n, own, v in seen.series if n == "probe_success" and own["job"] == "blackbox-http"]
+    assert min(values.min() for values in web) == 1
+    received = seen.rate("container_network_receive_bytes_total", name="gluetun")
+    assert received[seen.minute(26) :].mean() < 0.05 * received[: seen.minute(24)].mean()
+
+
+def test_a_surge_is_busy_and_slow_and_without_errors():
+    seen = Seen(load_scenario("phones-upload"), hours=1)
+    after, before = slice(seen.minute(25), None), slice(0, seen.minute(14))
+    where = {"service": "immich-server@docker"}
+    good = seen.rate("traefik_service_requests_total", code="200", method="GET", **where)
+    assert good[after].mean() > 6 * good[before].mean()
+    bad = seen.rate("traefik_service_requests_total", code="502", **where)
+    assert bad[after].mean() < 0.01 * good[after].mean()
+    assert seen.cpu("photos", "idle")[after].max() < 0.1
+    assert seen.get("probe_success", instance="https://immich-server.home.lan").min() == 1
+
+
+def test_a_database_out_of_connections_fails_its_clients_now_and_then():
+    seen = Seen(load_scenario("postgres-pool-too-large"), hours=0.8)
+    held = seen.get("node_netstat_Tcp_CurrEstab", instance="db:9100")
+    assert held[-1] > held[0] + 100
+    assert np.ptp(seen.get("node_netstat_Tcp_CurrEstab", instance="cloud:9100")) < 30
+    assert seen.get("probe_success", service="postgres").min() == 1
+    probe = seen.get("probe_success", instance="https://gitea.home.lan")[seen.minute(28) :]
+    assert 0.2 < probe.mean() < 0.9
+    assert seen.get("probe_success", instance="https://bookstack.home.lan").min() == 1
+
+
+def test_a_failing_disk_is_one_of_its_machine_and_says_so_late():
+    seen = Seen(load_scenario("nas-disk-failing"), hours=1.5)
+    worst = {"instance": "nas:9633", "device": "sdd"}
+    pending = seen.get("smartctl_device_attribute", attribute_name="Current_Pending_Sector", **worst)
+    status = seen.get("smartctl_device_smart_status", **worst)
+    assert pending[seen.minute(40)] > 100
+    assert status[seen.minute(40)] == 1
+    assert status[-1] == 0
+    assert seen.get("smartctl_device_smart_status", instance="nas:9633", device="sda").min() == 1
+
+
+def test_a_pool_that_misses_a_disk_is_degraded_and_online_no_more():
+    seen = Seen(load_scenario("tank-degraded"), hours=0.6)
+    states = {state: seen.get("node_zfs_zpool_state", state=state) for state in ("online", "degraded", "faulted")}
+    assert {state: values[0] for state, values in states.items()} == {"online": 1, "degraded": 0, "faulted": 0}
+    assert {state: values[-1] for state, values in states.items()} == {"online": 0, "degraded": 1, "faulted": 0}
+
+
+def test_a_clock_is_shared_with_the_containers_of_the_node_and_not_with_its_machines():
+    seen = Seen(load_scenario("pve2-unstable-clock"), hours=1)
+    offsets = {host: seen.get("node_timex_offset_seconds", instance=f"{host}:9100")[-1] for host in HOMELAB.hosts}
+    assert {host for host, offset in offsets.items() if abs(offset) > 1} == {"pve2", "dns2", "git", "db", "docs"}
+
+
+def test_a_backup_fills_the_link_and_not_more_than_it():
+    seen = Seen(load_scenario("hourly-backup"), hours=0.8)
+    received = seen.rate("node_network_receive_bytes_total", instance="backup:9100")[seen.minute(20) :]
+    speed = seen.get("node_network_speed_bytes", instance="backup:9100")[0]
+    assert 0.9 * speed < received.min()
+    assert received.max() < speed
+    assert seen.cpu("backup", "iowait")[seen.minute(20) :].min() > 0.25
+
+
+def test_a_proxy_that_is_misconfigured_fails_all_of_its_pages():
+    seen = Seen(load_scenario("traefik-login-address"), hours=0.6)
+    after = slice(seen.minute(23), None)
+    for service in ("gitea", "grafana", "immich-server"):
+        bad = seen.rate("traefik_service_requests_total", service=f"{service}@docker", code="502")
+        assert bad[after].mean() > 0.3
+        assert bad[: seen.minute(20)].mean() < 0.01
+    assert seen.get("container_last_seen", name="traefik")[-1] > 0
+
+
+def test_a_flapping_service_works_in_between():
+    seen = Seen(load_scenario("sabnzbd-impatient-healthcheck"), hours=1)
+    started = seen.get("container_start_time_seconds", name="sabnzbd")[seen.minute(21) :]
+    assert 8 < len(np.unique(started[~np.isnan(started)])) < 14
+    assert 0.8 < seen.get("probe_success", instance="https://sabnzbd.home.lan")[seen.minute(21) :].mean() < 1
+
+
+def test_the_battery_empties_and_is_full_again_when_the_mains_is_back():
+    seen = Seen(load_scenario("mains-outage"), hours=1.5)
+    charge = seen.get("network_ups_tools_battery_charge", instance="ups")
+    assert charge[seen.minute(60)] == 58
+    assert charge[0] == charge[-1] == 100
+    voltage = seen.get("network_ups_tools_input_voltage", instance="ups")
+    assert voltage[seen.minute(30)] == 0 < voltage[-1]
+
+
 def test_a_duration_ends_the_fault():
     seen = Seen(fault("crash_loop", "gitea", duration="+10m"), hours=1)
     probe = seen.get("probe_success", instance="https://gitea.home.lan")
@@ -223,6 +348,9 @@ def test_the_reach_of_effects():
     assert {"home", "mon", "homeassistant", "vpn"} <= set(neighbours)
     assert not {"nvr", "frigate", "pve3", "cloud"} & set(neighbours)
     assert affected(HOMELAB, "nas", "node") == []
+    assert affected(HOMELAB, "dns2", "users") == []
+    assert {"authelia", "nextcloud"} <= set(affected(HOMELAB, "db", "users"))
+    assert not {"pgadmin", "jellyfin", "traefik"} & set(affected(HOMELAB, "db", "users"))
 
 
 SUITABLE = [

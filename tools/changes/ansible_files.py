@@ -47,7 +47,7 @@ class AnsibleFiles:
     name = "ansible"
 
     def __init__(
-        self, patterns: Sequence[str], zone: ZoneInfo, *, max_bytes: int = 16_000_000, deadline_s: float = 4.0
+        self, patterns: Sequence[str], zone: ZoneInfo, *, max_bytes: int = 8_000_000, deadline_s: float = 4.0
     ) -> None:
         self._patterns = tuple(os.path.expanduser(pattern) for pattern in patterns)  # noqa: PTH111  a pattern is no path yet
         self._zone = zone

@@ -57,15 +57,13 @@ def read_log(text: str, zone: ZoneInfo, modified: datetime) -> Reading:
         if at is None:
             continue
         reading.first = reading.first or at
-        if entry.message.startswith("{"):
-            inner = read_callbacks(entry.message)
-            reading.results += (replace(result, user=entry.user) for result in inner.results)
-            reading.problems += ((at, problem) for _, problem in inner.problems)
-            continue
         run = runs.setdefault(entry.pid, _Run(entry.user))
         reading.results += run.read(at, entry.message)
     for run in runs.values():
         reading.results += run.end_task()
+        inner = read_callbacks("\n".join(run.objects))
+        reading.results += (replace(result, user=run.user) for result in inner.results)
+        reading.problems += inner.problems
     reading.problems += moments.problems()
     return reading
 
@@ -102,14 +100,17 @@ class _Run:
     diff: str = ""
     hosts: dict[str, TaskResult] = field(default_factory=dict)
     ended: dict[str, datetime] = field(default_factory=dict)
+    objects: list[str] = field(default_factory=list)
 
     def read(self, at: datetime, message: str) -> list[TaskResult]:
         """Takes the next message, and gives what is complete with it."""
-        if banner := _BANNER.match(message):
+        if message.startswith("{"):
+            self.objects.append(message)
+        elif banner := _BANNER.match(message):
             done = self.end_task()
             self._begin(banner)
             return done
-        if result := _RESULT.match(message):
+        elif result := _RESULT.match(message):
             self._note(at, result)
             self.diff = ""
         elif playbook := _PLAYBOOK.match(message):
