@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.vocabulary import Alert, Window
 from pipeline.brief import Brief, Movement
 from pipeline.measure import Measurer
-from pipeline.rank import SeriesKind, rank_entities
+from pipeline.rank import SeriesKind, Shift, rank_entities
+from pipeline.ranking.changes import CLEAR_SHIFT
 from pipeline.ranking.shifts import shifts_of
 from pipeline.signals import Signal
 from tools.alerts import AlertRule
@@ -19,6 +21,8 @@ NORMAL_STEPS = 180
 LONGEST_AFTER = timedelta(hours=1)
 FINEST_S, COARSEST_S = 15.0, 60.0
 MAX_SIGNALS = 16
+LONG_LOOK, LONG_NORMAL, LONG_STEP_S = timedelta(hours=24), timedelta(hours=6), 300.0
+"""For what grows slowly: its normal is the first part of the day before the onset."""
 
 
 def onset_of(brief: Brief, rules: Sequence[AlertRule]) -> datetime:
@@ -45,8 +49,34 @@ async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movemen
     by_name = {signal.name: signal for signal in signals}
     kinds = {name: SeriesKind(bad=by_name[name.rpartition(":")[2]].bad) for name in courses.names}
     shifts = shifts_of(courses.names, courses.times, courses.values, onset.timestamp(), kinds=kinds)
+    shifts = await _since_when(brief, measurer, onset, end, shifts)
     ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory))
     return Movement(onset, tuple(shifts), tuple(ranked))
+
+
+async def _since_when(
+    brief: Brief, measurer: Measurer, onset: datetime, end: datetime, shifts: list[Shift]
+) -> list[Shift]:
+    """The shifts, those of the chain that accumulate dated by the whole day before: a leak of ten hours has no normal in the last three."""
+    slow = {f"{f.entity}:{f.signal.name}": f.signal for f in brief.chain if f.signal.accumulates}
+    if not slow:
+        return shifts
+    window = Window(start=onset - LONG_LOOK, end=end)
+    signals = list({signal.name: signal for signal in slow.values()}.values())
+    courses = await measurer.courses(signals, window, step_s=LONG_STEP_S)
+    rows = [row for row, name in enumerate(courses.names) if name in slow]
+    early = courses.times < (window.start + LONG_NORMAL).timestamp()
+    if not rows or not early.any():
+        return shifts
+    names, values = [courses.names[row] for row in rows], courses.values[rows]
+    kinds = {name: SeriesKind(bad=slow[name].bad) for name in names}
+    past = courses.times[early], values[:, early]
+    found = {s.series: s for s in shifts_of(names, courses.times, values, onset.timestamp(), past=past, kinds=kinds)}
+    known = {shift.series: shift for shift in shifts}
+    for name, shift in found.items():
+        if shift.score >= CLEAR_SHIFT and (name not in known or shift.at < known[name].at):
+            known[name] = replace(shift, score=max(shift.score, known[name].score if name in known else 0.0))
+    return sorted(known.values(), key=lambda shift: -shift.score)
 
 
 def entity_of(series: str) -> str:

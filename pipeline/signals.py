@@ -33,6 +33,7 @@ class Signal(Frozen):
     relative: float = 0.0
     state: bool = False
     symptom: bool = False
+    accumulates: bool = False
     cause: CauseKind
     family: str
     scope: Literal["host", "service", "node", "device"]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
 from pipeline.brief import Brief, Changed, Gaps, Movement
+from pipeline.log_cause import with_log_cause
 from pipeline.movement import topology_of
 from pipeline.rank import RankedChange, rank_changes
 from pipeline.ranking.shifts import BEYOND
 from tools.changes.merge import merge_changes
 from tools.changes.source import ChangeList, ChangeSource
 from tools.inventory import Inventory
-from tools.logs import LogSource
+from tools.logs import LogLine, LogSource
 
 LOOKBACK = timedelta(hours=24)
 LOGS_BEFORE, LOGS_AFTER = timedelta(minutes=30), timedelta(minutes=30)
@@ -65,13 +66,13 @@ async def with_suspects(
     brief: Brief, moved: Movement, sources: Sequence[ChangeSource], logs: LogSource | None, gaps: Gaps
 ) -> Brief:
     """The brief with the changes that may be the cause, most likely first; the cause names the one that clears the bar."""
-    brief = replace(brief, moved=moved)
-    if not sources:
-        return brief
     window = Window(start=moved.onset - LOOKBACK, end=brief.question.at)
     (changes, complete), lines = await asyncio.gather(
         changes_in(window, sources, brief.inventory, gaps), _log_lines(moved, brief, logs, gaps)
     )
+    brief = with_log_cause(replace(brief, moved=moved), moved, lines)
+    if not sources:
+        return brief
     candidates = [
         change for change in changes if change.kind != "alert" and (change.effective_at or change.at) <= moved.onset
     ]
@@ -79,7 +80,7 @@ async def with_suspects(
         candidates,
         moved.onset,
         symptoms=moved.shifts,
-        log_lines=lines,
+        log_lines=[(line.at, line.entity, line.text) for line in lines],
         topology=topology_of(brief.inventory),
         affected=affected(brief, moved),
     )
@@ -135,12 +136,10 @@ def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:
     )
 
 
-async def _log_lines(
-    moved: Movement, brief: Brief, logs: LogSource | None, gaps: Gaps
-) -> list[tuple[datetime, str | None, str]]:
+async def _log_lines(moved: Movement, brief: Brief, logs: LogSource | None, gaps: Gaps) -> Sequence[LogLine]:
     """Errors and warnings around the onset of whoever is part of it: the chain, what moved most, and what they depend on."""
     if logs is None:
-        return []
+        return ()
     names = [finding.entity for finding in brief.chain]
     names += [each.entity for each in moved.entities[:MOVED_READ] if each.shifts[0].score >= BEYOND]
     names += list(brief.question.subjects)
@@ -149,4 +148,4 @@ async def _log_lines(
     result = await logs.query(window, entities=set(names), levels=("error", "warning"), limit=MAX_LINES)
     for line in result.gaps:
         gaps.add(line)
-    return [(line.at, line.entity, line.text) for line in result.lines]
+    return result.lines

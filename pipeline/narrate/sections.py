@@ -53,11 +53,11 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
     if brief.cause is None or not brief.chain:
         return ""
     kind = brief.cause.kind.replace("_", " ")
-    end = brief.chain[-1]
     name = plain(brief.cause.entity or "unknown")
+    cited = _borne_out_by(brief)
     lines = [
-        f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cite(end)}.",
-        f"{brief.cause.statement}{cite(end)}.",
+        f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cited}.",
+        f"{brief.cause.statement}{cited}.",
         extent(brief) if reach else "",
     ]
     if len(brief.chain) > 1:
@@ -69,6 +69,15 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
     if brief.cause.alternatives:
         lines.append(f"Also out of the ordinary: {'; '.join(brief.cause.alternatives)}.")
     return join(*lines)
+
+
+def _borne_out_by(brief: Brief) -> str:
+    """The end of the chain; the log lines where they, and not the measurements, name the cause."""
+    end = brief.chain[-1]
+    if brief.cause is not None and brief.cause.entity == end.entity:
+        return cite(end)
+    logs_item = next((item.id for item in brief.evidence if item.source == "logs"), None)
+    return f" [{logs_item}]" if logs_item else cite(end)
 
 
 def extent(brief: Brief) -> str:
