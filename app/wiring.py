@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import threading
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ from pipeline.sources import Knowledge, Sources
 from tools import alertmanager, grafana, prometheus
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleTrees
+from tools.changes import ara
 from tools.changes.alert_transitions import AlertTransitions
+from tools.changes.ansible_files import AnsibleFiles
+from tools.changes.ara import Ara
 from tools.changes.git import GitCommits
 from tools.changes.records import ChangeRecords
 from tools.changes.restarts import MetricChanges
@@ -178,6 +182,10 @@ def build_change_sources(
 ) -> Sequence[ChangeSource]:
     """Everything that tells what changed."""
     found: list[ChangeSource] = []
+    if settings.ara_url is not None:
+        found.append(Ara(_source("ara", settings.ara_url, ara.ALLOWED, settings, _ara_login(settings))))
+    if settings.ansible_logs:
+        found.append(AnsibleFiles(settings.ansible_logs, settings.zone))
     if settings.infra_repos:
         found.append(GitCommits(settings.infra_repos))
     if settings.change_files:
@@ -187,6 +195,14 @@ def build_change_sources(
         if grafana_source is not None:  # for its annotations; alerts are read as alerts elsewhere
             found.append(AlertTransitions(prometheus_source, grafana_source))
     return found
+
+
+def _ara_login(settings: Settings) -> dict[str, str]:
+    """HTTP basic authentication, as ARA's own server does it."""
+    if not settings.ara_username or settings.ara_password is None:
+        return {}
+    login = f"{settings.ara_username}:{settings.ara_password.get_secret_value()}"
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
 def build_index(directory: Path, data_dir: Path) -> KnowledgeIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,8 +20,8 @@ SINCE, UNTIL = timedelta(minutes=10), timedelta(minutes=15)
 """Around the onset, the errors that belong to it."""
 COMMON = 0.6
 """What is upstream of so much of what fails may be the cause of it."""
-FEWEST = 2
-"""A dependency that only one fails on is looked at as that one's own cause is."""
+QUOTED = 2
+"""So many of those that fail name it, or repeat its words."""
 KIND_OF: tuple[tuple[str, CauseKind], ...] = (
     ("disk_hardware", "disk_failure"), ("hardware", "hardware"), ("provider", "upstream_outage"), ("power", "power"),
     ("authentication", "authentication_failure"), ("certificate", "certificate_expiry"), ("dns", "dns_failure"),
@@ -34,17 +35,21 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
     cause = brief.cause
     if cause is None or not brief.chain or not brief.chain[-1].signal.symptom:
         return brief
-    errors = [
-        line for line in lines if line.level == "error" and line.entity and -SINCE <= line.at - moved.onset <= UNTIL
-    ]
-    entity = _reporting_upstream(brief, moved, errors) or cause.entity
-    kind = _kind([line for line in errors if line.entity == entity])
+    near = [line for line in lines if line.entity and -SINCE <= line.at - moved.onset <= UNTIL]
+    errors = [line for line in near if line.level == "error"]
+    failing = {each.entity for each in moved.entities if each.shifts[0].score >= CLEAR_SHIFT}
+    failing |= {finding.entity for finding in brief.chain}
+    entity = _reporting_upstream(failing, errors, brief.inventory) or cause.entity
+    kind = _kind([line for line in near if line.entity in {entity, cause.entity}])
+    if kind == "upstream_outage" and len(failing) > 1 and entity == cause.entity:
+        entity = None  # the provider is no part of the homelab
     if entity == cause.entity:
         return replace(brief, cause=cause.model_copy(update={"kind": kind})) if kind else brief
-    first = min(line.at for line in errors if line.entity == entity)
-    told = f"{plain(entity or '')} reports errors since {moment(first, brief.zone, now=brief.question.at)}, and what fails depends on it"
+    first = min((line for line in near if entity is None or line.entity == entity), key=lambda line: line.at)
+    since = moment(first.at, brief.zone, now=brief.question.at)
+    who = f"{plain(entity)} reports errors" if entity else "the connection to the outside is reported as broken"
     found = Cause(
-        statement=told,
+        statement=f"{who} since {since}, and what fails depends on it",
         entity=entity,
         kind=kind or "dependency_down",
         confidence=cause.confidence,
@@ -53,23 +58,39 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
     return replace(brief, cause=found)
 
 
-def _reporting_upstream(brief: Brief, moved: Movement, errors: Sequence[LogLine]) -> str | None:
-    """The dependency that most of what fails has in common, and that reports errors; the first to do so among equals."""
-    failing = {each.entity for each in moved.entities if each.shifts[0].score >= CLEAR_SHIFT}
-    failing |= {finding.entity for finding in brief.chain}
-    if len(failing) < FEWEST:
-        return None
+def _reporting_upstream(failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> str | None:
+    """What most of what fails has in common and reports errors; the first to do so among equals.
+
+    Common is what they depend on, name in their own errors, or whose very words they repeat. One that fails alone, and reports errors
+    no later than what it depends on, is its own cause.
+    """
     first: dict[str, datetime] = {}
     for line in errors:
-        if line.entity is not None and line.entity not in failing:
+        if line.entity is not None:
             first[line.entity] = min(line.at, first.get(line.entity, line.at))
-    share = {name: _below(name, failing, brief.inventory) / len(failing) for name in first}
-    common = [name for name in first if share[name] >= COMMON]
-    return min(common, key=lambda name: (-round(share[name], 1), first[name]), default=None)
+    share = {name: _behind(name, failing, errors, inventory) for name in first if name not in failing}
+    common = [name for name, count in share.items() if count >= max(COMMON * len(failing), 1)]
+    if len(failing) == 1:
+        own = first.get(next(iter(failing)))
+        common = [name for name in common if own is None or first[name] < own]
+    return min(common, key=lambda name: (-share[name], first[name]), default=None)
 
 
-def _below(name: str, failing: set[str], inventory: Inventory) -> int:
-    return len(failing & set(inventory.downstream(name)))
+def _behind(name: str, failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> int:
+    """How many of the failing depend on it, as far as the inventory or their own error lines tell."""
+    said = {words for line in errors if line.entity == name for words in _triples(line.text)}
+    telling = {
+        line.entity for line in errors if line.entity in failing and (name in line.text or said & _triples(line.text))
+    }
+    below = failing & set(inventory.downstream(name))
+    # Lines are few: where some quote it, the others that fail in the same way are taken to depend on it, too.
+    return len(failing) if len(telling) >= QUOTED else len(below | telling)
+
+
+def _triples(text: str) -> set[tuple[str, ...]]:
+    """Three words in a row, numbers aside."""
+    found = re.findall(r"[a-z]{2,}", text.lower())
+    return set(zip(found, found[1:], found[2:], strict=False))
 
 
 def _kind(errors: Sequence[LogLine]) -> CauseKind | None:

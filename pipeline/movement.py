@@ -21,6 +21,7 @@ NORMAL_STEPS = 180
 LONGEST_AFTER = timedelta(hours=1)
 FINEST_S, COARSEST_S = 15.0, 60.0
 MAX_SIGNALS = 16
+UNREMARKABLE = 0.25
 LONG_LOOK, LONG_NORMAL, LONG_STEP_S = timedelta(hours=24), timedelta(hours=6), 300.0
 """For what grows slowly: its normal is the first part of the day before the onset."""
 
@@ -49,9 +50,15 @@ async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movemen
     by_name = {signal.name: signal for signal in signals}
     kinds = {name: SeriesKind(bad=by_name[name.rpartition(":")[2]].bad) for name in courses.names}
     shifts = shifts_of(courses.names, courses.times, courses.values, onset.timestamp(), kinds=kinds)
-    shifts = await _since_when(brief, measurer, onset, end, shifts)
+    shifts = await _since_when(brief, measurer, onset, end, [_told_apart(shift, brief) for shift in shifts])
     ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory))
     return Movement(onset, tuple(shifts), tuple(ranked))
+
+
+def _told_apart(shift: Shift, brief: Brief) -> Shift:
+    """The shift, counted less where its size is nothing to mention: one failed request where there was none is no event."""
+    odd = any(f"{f.entity}:{f.signal.name}" == shift.series and f.abnormal for f in brief.findings)
+    return shift if odd else replace(shift, score=shift.score * UNREMARKABLE)
 
 
 async def _since_when(

@@ -118,11 +118,11 @@ def _is_asked(change: Change, brief: Brief) -> bool:
 
 def affected(brief: Brief, moved: Movement) -> dict[str, float] | None:
     """How much each entity is part of the symptom: the cause most, then what leads from it; None when the rules found none."""
-    if brief.cause is None or brief.cause.entity is None:
+    if brief.cause is None:
         return None
     found = {each.entity: SUFFERING for each in moved.entities if each.shifts[0].score >= BEYOND}
     found |= {finding.entity: LEADING for finding in brief.chain}
-    return found | {brief.cause.entity: 1.0}
+    return found | ({brief.cause.entity: 1.0} if brief.cause.entity else {})
 
 
 def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:

@@ -28,8 +28,8 @@ MAINLY = 0.65
 """Who is part of the symptom by so much of the most affected one's share says what it is about."""
 SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
-OPAQUE = frozenset({"image_update", "version", "flag"})
-"""Kinds that say little of what they change."""
+OPAQUE = frozenset({"image_update", "version", "flag", "manual", "guest_lifecycle"})
+"""Kinds that say little of what they change, or that somebody does by hand."""
 WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 """Kinds that may change nothing that runs: a release always does."""
 TOPIC_PART = 0.34
@@ -41,7 +41,7 @@ ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "tim
 @dataclass(frozen=True)
 class ChangeWeights:
     """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely. The `said_` numbers are
-    how convincing a candidate in the right place and time is by its words alone: nothing in common, the same topic, up to the same names.
+    how convincing a candidate in the right place and time is by its words alone: nothing in common (on the most affected entity itself: `_there`), the same topic, up to the same names.
     `bar` is the score that a cause needs.
     """
 
@@ -52,15 +52,19 @@ class ChangeWeights:
             "flag": 1800.0, "alert": 300.0, "manual": 1800.0,
         }
     )  # fmt: skip
-    accumulating: float = 12.0
+    accumulating: float = 24.0
     said_nothing: float = 0.35
+    said_nothing_there: float = 0.46
     said_nothing_opaque: float = 0.5
     said_topic: float = 0.65
     harmless: float = 0.1
+    harmless_words: float = 0.5
     outside: float = 0.35
-    alert: float = 0.1
+    seldom: Mapping[str, float] = field(
+        default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.8, "annotation": 0.6}
+    )
     uncovered: float = 0.5
-    bar: float = 0.42
+    bar: float = 0.44
 
 
 WEIGHTS = ChangeWeights()
@@ -193,9 +197,7 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
         f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
     )
     score = place * said * timely * _reach(change, incident, weights)
-    if change.kind == "alert":
-        score *= weights.alert
-        reasons.append("an alert is a symptom itself")
+    score *= weights.seldom.get(change.kind, 1.0)
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
 
@@ -209,6 +211,8 @@ def _said(
     own = topics.of(words_of_change(change), without=incident.names)
     common = [topic for topic in incident.main_topics if topic in own]
     said = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
+    if change.kind in WRITTEN and incident.affected.get(change.entity or "", 0.0) == 1.0:
+        said = max(said, weights.said_nothing_there)
     said = max(said, weights.said_topic if common else 0.0)
     said += (1 - said) * shared
     reasons = []
@@ -217,12 +221,13 @@ def _said(
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
     outside = [topic for topic in incident.main_topics if topic in topics.outside]
-    if outside and not set(outside) & set(own) and shared < 0.6:
+    if outside and shared < 0.6:
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
-    if change.kind in WRITTEN and topics.is_harmless(change.title, change.files) and shared < 0.6:
-        said *= weights.harmless
-        reasons.append("changes nothing that runs")
+    harmless = topics.harmlessness(change.title, change.files) if change.kind in WRITTEN and shared < 0.6 else None
+    if harmless is not None:
+        said *= weights.harmless if harmless == "files" else weights.harmless_words
+        reasons.append("changes nothing that runs" if harmless == "files" else "hardly changes what runs, by its title")
     return said, reasons, common
 
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from core.vocabulary import Change
 from pipeline.ranking.entities import default_entity
 
-UPSTREAM = 0.9
-"""Each step upstream takes off a tenth."""
+UPSTREAM = 0.85
+"""What is left after each step upstream."""
 DOWNSTREAM, SIBLING, ELSEWHERE, NOWHERE = 0.35, 0.3, 0.1, 0.3
-NAMED = 0.85
-"""The change names the affected entity, but is filed under another or none."""
+NAMED, NAMED_ELSEWHERE = 0.85, 0.5
+"""The change names the affected entity, but is filed under none, or under another."""
 MAX_STEPS = 4
 
 
@@ -37,8 +37,9 @@ def nearness(
         near, words = _relation(change.entity, name, topology)
         if near * weight > best:
             best, where = near * weight, words
-        if NAMED * weight > best and _names(text, name):
-            best, where = NAMED * weight, f"names {name}"
+        named = NAMED if change.entity is None else NAMED_ELSEWHERE
+        if named * weight > best and _names(text, name):
+            best, where = named * weight, f"names {name}"
     return best, where
 
 

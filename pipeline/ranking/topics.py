@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -29,12 +30,12 @@ class Topics:
         """How many different words of each topic the text has; `without` are names, which say where and not what."""
         return Counter(topic for word in set(words(text)) - set(without) for topic in self.of_word.get(word, ()))
 
-    def is_harmless(self, title: str, files: Iterable[str]) -> bool:
-        """Whether a change touches only what is read by people, and runs nothing."""
+    def harmlessness(self, title: str, files: Iterable[str]) -> Literal["files", "words"] | None:
+        """Whether a change touches only files that people read ("files"), or just says that it does something of the kind ("words")."""
         files = list(files)
-        if files:
-            return all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files)
-        return any(word in self.harmless_words for word in words(title))
+        if files and all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files):
+            return "files"
+        return "words" if any(word in self.harmless_words for word in words(title)) else None
 
 
 @cache

@@ -27,6 +27,7 @@ class AraServer:
 
     details: list[dict[str, Any]] = field(default_factory=lambda: copy.deepcopy(RECORDED))
     page_limit: int = 10_000
+    fail_from_offset: int = 1_000_000
     knows_ended_after: bool = True
     instead: dict[str, tuple[int, Any]] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -70,6 +71,8 @@ class AraServer:
         if status:
             return status, body
         match path.removeprefix("/api/v1/").split("/"):
+            case ["results"] if int(query.get("offset", 0)) >= self.fail_from_offset:
+                return 500, "Server Error"
             case ["results"]:
                 return 200, self.page(self._results(query), query)
             case ["results", number]:

@@ -113,7 +113,7 @@ async def test_a_server_that_knows_no_filter_by_end_is_read_no_further_than_the_
     assert found.changes == whole.changes[4:]
     assert found.available == 4
     pages = [path for path, _ in server.requests if path == ara.RESULTS]
-    assert len(pages) == 5 // min(page_limit, 5) + 5 % min(page_limit, 5)  # the fifth of them is too old
+    assert len(pages) == -(-6 // page_limit)  # a dry run's, four that are wanted, and the first that is too old
 
 
 @pytest.mark.parametrize("page_limit", [1, 2, 5])
@@ -123,6 +123,15 @@ async def test_pages_are_followed_to_the_end(server: AraServer, source: Source, 
     assert (await read(source)).available == 6
     pages = [query["offset"] for path, query in server.requests if path == ara.RESULTS]
     assert pages == [str(offset) for offset in range(0, 6, page_limit)]
+
+
+async def test_a_page_that_fails_leaves_those_before_it(server: AraServer, source: Source) -> None:
+    server.page_limit = 4
+    server.fail_from_offset = 4
+    found = await read(source)
+    assert [change.id for change in found.changes] == ["ara:28", "ara:30", "ara:39"]
+    [gap] = found.gaps
+    assert gap.startswith(f"ara: {ara.RESULTS} was read to 4 of {REAL + 1} results (ara: ")
 
 
 async def test_the_newest_stay_when_there_are_too_many(server: AraServer, source: Source) -> None:

@@ -161,7 +161,7 @@ class _Reading:
         self.gaps.append(f"{self._source.name}: {text}")
 
     async def run(self, *, for_details_s: float) -> None:
-        """Raises SourceError when the list cannot be read to its end; what was read before stays."""
+        """Raises SourceError when nothing of the list can be read."""
         await self._list_results()
         newest = self._rows[:MAX_DETAILS]
         try:
@@ -186,8 +186,14 @@ class _Reading:
         }
         read = outside = 0
         for _ in range(MAX_PAGES):
-            body = await self._source.get_json(RESULTS, {**wanted, "offset": str(read)})
-            page = parse(self._source.name, RESULTS, _PAGE, body)
+            try:
+                body = await self._source.get_json(RESULTS, {**wanted, "offset": str(read)})
+                page = parse(self._source.name, RESULTS, _PAGE, body)
+            except SourceError as error:
+                if not read:
+                    raise
+                self.gap(f"{RESULTS} was read to {read} of {self._count + outside} results ({error})")
+                break
             rows = self._valid(_RESULT, page.results, RESULTS)
             within = [row for row in rows if row.at and self._window.start <= row.at <= self._window.end]
             self._rows += within
