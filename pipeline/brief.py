@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from statistics import median
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -43,8 +44,9 @@ class Question:
 class Finding:
     """One signal of one entity at one moment, beside its normal.
 
-    `normal` is the middle of what was measured at the same time yesterday and last week (or an hour ago where there is no such
-    history); `severity` counts how many notable steps the value is away from it in the bad direction.
+    `normal` is the middle of what was measured at the same time yesterday and last week. Where these disagree, or one is missing, an
+    hour ago has a say too: an incident at this very time yesterday makes no normal. `severity` counts how many notable steps
+    the value is away from it in the bad direction.
     """
 
     signal: Signal
@@ -60,10 +62,10 @@ class Finding:
 
     @property
     def normal(self) -> float | None:
-        known = [value for value in (self.yesterday, self.last_week) if value is not None]
-        if known:
-            return sum(known) / len(known)
-        return self.an_hour_ago
+        known = [value for value in (self.yesterday, self.last_week, self.an_hour_ago) if value is not None]
+        if self.an_hour_ago is None or len(known) != 2 or self.signal.bad == "both":
+            return median(known) if known else None
+        return max(known) if self.signal.bad == "down" else min(known)
 
     @property
     def rise(self) -> float:
@@ -91,7 +93,7 @@ class Finding:
     @property
     def chronic(self) -> bool:
         """Bad yesterday and last week as well: not what is new."""
-        history = [value for value in (self.yesterday, self.last_week) if value is not None]
+        history = [value for value in (self.yesterday, self.last_week, self.an_hour_ago) if value is not None]
         return bool(history) and all(self.signal.beyond(value) for value in history)
 
     @property

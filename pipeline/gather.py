@@ -208,7 +208,7 @@ class Gatherer:
     def _symptoms(self, brief: Brief, alerts: Sequence[Alert]) -> list[Finding]:
         """Of named subjects the first that is not well; of named alerts one each; of a broad question everything abnormal."""
         question, inventory, findings = brief.question, brief.inventory, brief.findings
-        alerting = _entities(alerts, inventory)
+        alerting = list(dict.fromkeys([*_about_the_same(alerts, findings), *_entities(alerts, inventory)]))
         signals = self._asked_signals(question, alerts)
         if question.subjects:
             services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
@@ -259,6 +259,17 @@ def is_measurable(question: Question, inventory: Inventory) -> bool:
 
 def _entities(alerts: Sequence[Alert], inventory: Inventory) -> list[str]:
     return list(dict.fromkeys(e for alert in alerts for e in [inventory.entity_of(alert.labels)] if e))
+
+
+def _about_the_same(alerts: Sequence[Alert], findings: Sequence[Finding]) -> list[str]:
+    """Whose findings have the very job (and instance, where it is told) of an alert: for an exporter its `instance` names another machine."""
+    return [
+        f.entity
+        for alert in alerts
+        for f in findings
+        if "job" in f.labels
+        and all(alert.labels.get(name) == f.labels[name] for name in ("job", "instance") if name in f.labels)
+    ]
 
 
 def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:

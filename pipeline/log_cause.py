@@ -12,6 +12,7 @@ from core.vocabulary import Cause, CauseKind
 from pipeline.brief import Brief, Movement
 from pipeline.ranking.changes import CLEAR_SHIFT
 from pipeline.ranking.topics import load_topics
+from pipeline.ranking.topics import words as words_of
 from pipeline.wording import moment, plain
 from tools.inventory import Inventory
 from tools.logs import LogLine
@@ -21,7 +22,11 @@ SINCE, UNTIL = timedelta(minutes=10), timedelta(minutes=15)
 COMMON = 0.6
 """What is upstream of so much of what fails may be the cause of it."""
 QUOTED = 2
-"""So many of those that fail name it, or repeat its words."""
+"""So many of those that fail name it, repeat its words, or speak of what it is."""
+OUTSIDE = "provider"
+NEW = timedelta(minutes=2)
+REPORTED = 2
+"""So many services, whatever they do, that newly miss the world outside: the connection to it is gone."""
 KIND_OF: tuple[tuple[str, CauseKind], ...] = (
     ("disk_hardware", "disk_failure"), ("hardware", "hardware"), ("provider", "upstream_outage"), ("power", "power"),
     ("authentication", "authentication_failure"), ("certificate", "certificate_expiry"), ("dns", "dns_failure"),
@@ -33,9 +38,15 @@ KIND_OF: tuple[tuple[str, CauseKind], ...] = (
 def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> Brief:
     """The brief with the cause that the logs point to; unchanged where the measurements say why by themselves."""
     cause = brief.cause
-    if cause is None or not brief.chain or not brief.chain[-1].signal.symptom:
-        return brief
     near = [line for line in lines if line.entity and -SINCE <= line.at - moved.onset <= UNTIL]
+    if cause is None or not brief.chain:
+        return brief
+    signal = brief.chain[-1].signal
+    if (signal.symptom or signal.cause == "dns_failure") and (cut_off := _cut_off(near, moved.onset)):
+        statement = "the connection to the outside is reported as broken"
+        return _instead(brief, statement, None, "upstream_outage", cut_off)
+    if not signal.symptom:
+        return brief
     errors = [line for line in near if line.level == "error"]
     failing = {each.entity for each in moved.entities if each.shifts[0].score >= CLEAR_SHIFT}
     failing |= {finding.entity for finding in brief.chain}
@@ -45,23 +56,39 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
         entity = None  # the provider is no part of the homelab
     if entity == cause.entity:
         return replace(brief, cause=cause.model_copy(update={"kind": kind})) if kind else brief
-    first = min((line for line in near if entity is None or line.entity == entity), key=lambda line: line.at)
-    since = moment(first.at, brief.zone, now=brief.question.at)
     who = f"{plain(entity)} reports errors" if entity else "the connection to the outside is reported as broken"
+    by = [line for line in near if entity is None or line.entity == entity]
+    return _instead(brief, who, entity, kind or "dependency_down", by)
+
+
+def _instead(brief: Brief, statement: str, entity: str | None, kind: CauseKind, lines: Sequence[LogLine]) -> Brief:
+    """The brief with this cause, seen since the first of the lines; the one before becomes an alternative."""
+    assert brief.cause is not None  # noqa: S101  the caller has one
+    since = moment(min(line.at for line in lines), brief.zone, now=brief.question.at)
     found = Cause(
-        statement=f"{who} since {since}, and what fails depends on it",
+        statement=f"{statement} since {since}, and what fails depends on it",
         entity=entity,
-        kind=kind or "dependency_down",
-        confidence=cause.confidence,
-        alternatives=(cause.statement, *cause.alternatives),
+        kind=kind,
+        confidence=brief.cause.confidence,
+        alternatives=(brief.cause.statement, *brief.cause.alternatives),
     )
     return replace(brief, cause=found)
+
+
+def _cut_off(near: Sequence[LogLine], onset: datetime) -> list[LogLine]:
+    """The lines by which enough services tell that the world outside is out of reach, newly; else none."""
+    words = {word for word, topics in load_topics().of_word.items() if topics == {OUTSIDE}}
+    telling = [line for line in near if words & set(words_of(line.text))]
+    before = {line.entity for line in telling if line.at < onset - NEW}
+    new = [line for line in telling if line.entity not in before]
+    return new if len({line.entity for line in new}) >= REPORTED else []
 
 
 def _reporting_upstream(failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> str | None:
     """What most of what fails has in common and reports errors; the first to do so among equals.
 
-    Common is what they depend on, name in their own errors, or whose very words they repeat. One that fails alone, and reports errors
+    Common is what they depend on, name in their own errors, whose very words they repeat, or what these errors are about (a database,
+    when its name is one). One that fails alone, and reports errors
     no later than what it depends on, is its own cause.
     """
     first: dict[str, datetime] = {}
@@ -79,8 +106,12 @@ def _reporting_upstream(failing: set[str], errors: Sequence[LogLine], inventory:
 def _behind(name: str, failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> int:
     """How many of the failing depend on it, as far as the inventory or their own error lines tell."""
     said = {words for line in errors if line.entity == name for words in _triples(line.text)}
+    is_a = set(load_topics().of(name))
     telling = {
-        line.entity for line in errors if line.entity in failing and (name in line.text or said & _triples(line.text))
+        line.entity
+        for line in errors
+        if line.entity in failing
+        and (name in line.text or said & _triples(line.text) or is_a & set(load_topics().of(line.text)))
     }
     below = failing & set(inventory.downstream(name))
     # Lines are few: where some quote it, the others that fail in the same way are taken to depend on it, too.

@@ -24,6 +24,7 @@ NORMAL_RATE_WINDOW_S = 300
 """History may be kept at a coarser resolution than the present, so its rates use a wide window."""
 
 _Key = tuple[tuple[str, str], ...]
+_Values = dict[_Key, tuple[dict[str, str], float]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Measurer:
         return self._rate_window_s
 
     async def measure(self, signals: Iterable[Signal]) -> list[Finding]:
-        """Every entity's value of each signal, with its values yesterday and last week (else an hour ago)."""
+        """Every entity's value of each signal, with its values yesterday and last week (an hour ago where these do not do)."""
         window = await self.rate_window_s()
         found = await asyncio.gather(*(self._signal(signal, window) for signal in signals))
         return [finding for findings in found for finding in findings]
@@ -75,7 +76,7 @@ class Measurer:
                 self._values(past, self._at - timedelta(days=7)),
             )
             an_hour_ago = {}
-            if now and not yesterday and not last_week:
+            if now and ((not yesterday and not last_week) or _disputed(signal, now, yesterday, last_week)):
                 an_hour_ago = await self._values(past, self._at - timedelta(hours=1))
             seen = {entity for entity, _ in findings}
             for key, (labels, value) in now.items():
@@ -88,7 +89,7 @@ class Measurer:
                 )  # fmt: skip
         return list(findings.values())
 
-    async def _values(self, query: str, at: datetime) -> dict[_Key, tuple[dict[str, str], float]]:
+    async def _values(self, query: str, at: datetime) -> _Values:
         samples: Sequence[Sample] = (await guarded(self._gaps, "prometheus", self._prometheus.instant(query, at))) or []
         return {
             tuple(sorted(sample.labels.items())): (dict(sample.labels), sample.value)
@@ -165,5 +166,17 @@ class Measurer:
         )
 
 
-def _value(values: dict[_Key, tuple[dict[str, str], float]], key: _Key) -> float | None:
+def _value(values: _Values, key: _Key) -> float | None:
     return values[key][1] if key in values else None
+
+
+def _disputed(signal: Signal, now: _Values, yesterday: _Values, last_week: _Values) -> bool:
+    """Whether yesterday and last week disagree anywhere, or yesterday alone says that what is bad now is nothing new."""
+    for key, (_, value) in now.items():
+        first, second = _value(yesterday, key), _value(last_week, key)
+        if first is not None and second is not None:
+            if abs(first - second) >= signal.notable:
+                return True
+        elif signal.beyond(value) and any(each is not None and signal.beyond(each) for each in (first, second)):
+            return True
+    return False

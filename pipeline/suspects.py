@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
 from pipeline.brief import Brief, Changed, Gaps, Movement
-from pipeline.log_cause import with_log_cause
+from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
 from pipeline.rank import RankedChange, rank_changes
 from pipeline.ranking.shifts import BEYOND
@@ -20,6 +20,7 @@ from tools.logs import LogLine, LogSource
 
 LOOKBACK = timedelta(hours=24)
 LOGS_BEFORE, LOGS_AFTER = timedelta(minutes=30), timedelta(minutes=30)
+BAD = ("error", "warning")
 MAX_CHANGES = 1000
 MAX_LINES = 400
 MOVED_READ = 8
@@ -67,10 +68,10 @@ async def with_suspects(
 ) -> Brief:
     """The brief with the changes that may be the cause, most likely first; the cause names the one that clears the bar."""
     window = Window(start=moved.onset - LOOKBACK, end=brief.question.at)
-    (changes, complete), lines = await asyncio.gather(
+    (changes, complete), (lines, elsewhere) = await asyncio.gather(
         changes_in(window, sources, brief.inventory, gaps), _log_lines(moved, brief, logs, gaps)
     )
-    brief = with_log_cause(replace(brief, moved=moved), moved, lines)
+    brief = with_log_cause(replace(brief, moved=moved), moved, [*lines, *elsewhere])
     if not sources:
         return brief
     candidates = [
@@ -136,16 +137,22 @@ def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:
     )
 
 
-async def _log_lines(moved: Movement, brief: Brief, logs: LogSource | None, gaps: Gaps) -> Sequence[LogLine]:
-    """Errors and warnings around the onset of whoever is part of it: the chain, what moved most, and what they depend on."""
+async def _log_lines(
+    moved: Movement, brief: Brief, logs: LogSource | None, gaps: Gaps
+) -> tuple[Sequence[LogLine], Sequence[LogLine]]:
+    """Errors and warnings around the onset: of whoever is part of it (the chain, what moved most, what they depend on), and of others."""
     if logs is None:
-        return ()
+        return (), ()
     names = [finding.entity for finding in brief.chain]
     names += [each.entity for each in moved.entities[:MOVED_READ] if each.shifts[0].score >= BEYOND]
     names += list(brief.question.subjects)
     names += [other for name in names for other in brief.inventory.upstream(name, 1)]
     window = Window(start=moved.onset - LOGS_BEFORE, end=min(brief.question.at, moved.onset + LOGS_AFTER))
-    result = await logs.query(window, entities=set(names), levels=("error", "warning"), limit=MAX_LINES)
-    for line in result.gaps:
+    onset = Window(start=moved.onset - SINCE, end=min(brief.question.at, moved.onset + UNTIL))
+    own, all_lines = await asyncio.gather(
+        logs.query(window, entities=set(names), levels=BAD, limit=MAX_LINES),
+        logs.query(onset, levels=BAD, limit=MAX_LINES),
+    )
+    for line in (*own.gaps, *all_lines.gaps):
         gaps.add(line)
-    return result.lines
+    return own.lines, [line for line in all_lines.lines if line not in own.lines]

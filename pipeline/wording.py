@@ -123,11 +123,13 @@ def compared(finding: Finding) -> str:
     signal = finding.signal
     parts = [
         f"{quantity(signal, value)} {when}"
-        for value, when in ((finding.yesterday, "yesterday"), (finding.last_week, "last week"))
+        for value, when in (
+            (finding.yesterday, "yesterday"),
+            (finding.last_week, "last week"),
+            (finding.an_hour_ago, "an hour ago"),
+        )
         if value is not None
     ]
-    if not parts and finding.an_hour_ago is not None:
-        parts = [f"{quantity(signal, finding.an_hour_ago)} an hour ago"]
     normal = f" (at this time: {', '.join(parts)})" if parts else " (no earlier measurement to compare with)"
     return f"{quantity(signal, finding.value)}{normal}"
 

@@ -1,8 +1,8 @@
-"""What a source of logs gives, whichever it is: files today, Loki beside them later."""
+"""What a source of logs gives, whichever it is: files, or Loki."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Literal, Protocol, get_args
 
 from core.vocabulary import Frozen, UtcDatetime, Window
@@ -47,6 +47,16 @@ class LogSource(Protocol):
         limit: int = 500,
     ) -> LogResult:
         """Entries of any of `entities` (services or hosts; none: all) at any of `levels`, holding `contains` in any case."""
+        ...
+
+    def scan(
+        self, window: Window, *, entities: Collection[str] = (), levels: Collection[str] = ()
+    ) -> AsyncIterator[LogResult]:
+        """Every matching entry, for counting rather than quoting: parts of a few thousand lines, each oldest first, none kept.
+
+        A part's `gaps` are what became known with it; a source that stops early (bytes, lines, time) says so in its last part,
+        with the moment that it got to.
+        """
         ...
 
     async def entities(self) -> list[str]:

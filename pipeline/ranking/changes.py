@@ -30,8 +30,11 @@ SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
 OPAQUE = frozenset({"image_update", "version", "flag", "manual", "guest_lifecycle"})
 """Kinds that say little of what they change, or that somebody does by hand."""
+BY_HAND = frozenset({"manual", "flag", "guest_lifecycle"})
+"""Kinds by which somebody may do to the hardware what otherwise comes from outside."""
 WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 """Kinds that may change nothing that runs: a release always does."""
+NAMED_BY = 2
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
 ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "time"})
@@ -57,6 +60,7 @@ class ChangeWeights:
     said_nothing_there: float = 0.46
     said_nothing_opaque: float = 0.5
     said_topic: float = 0.65
+    said_stopped: float = 0.8
     harmless: float = 0.1
     harmless_words: float = 0.5
     outside: float = 0.35
@@ -133,6 +137,23 @@ class _Incident:
         moved = any(r.entity == entity and r.shifts[0].score >= CLEAR_SHIFT for r in self.ranked)
         return moved and not any(other != entity and reaches(entity, other, self.topology) for other in self.affected)
 
+    def was_stopped_by(self, change: Change) -> bool:
+        """Whether the change says that it took something down, and just that is what is not there any more."""
+        return bool(self.topics_file.stopping.search(change.title)) and any(
+            ranked.entity == change.entity and shift.direction == "down" and shift.after == 0 < shift.before
+            for ranked in self.ranked
+            for shift in ranked.shifts
+        )
+
+    def is_named_by_others(self, entity: str) -> bool:
+        """Whether enough of those that report errors name it: they depend on it, whatever the topology knows."""
+        naming = {
+            writer
+            for _, writer, text in self.lines
+            if writer not in {None, entity} and is_error(text) and entity.lower() in text.lower()
+        }
+        return len(naming) >= NAMED_BY
+
     def _topics(self) -> Counter[str]:
         """What the symptom speaks of: the clear shifts and the error lines of those that are part of it most."""
         main = {entity for entity, weight in self.affected.items() if weight >= MAINLY * max(self.affected.values())}
@@ -197,7 +218,7 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
         f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
     )
     score = place * said * timely * _reach(change, incident, weights)
-    score *= weights.seldom.get(change.kind, 1.0)
+    score *= 1.0 if incident.was_stopped_by(change) else weights.seldom.get(change.kind, 1.0)
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
 
@@ -216,12 +237,15 @@ def _said(
     said = max(said, weights.said_topic if common else 0.0)
     said += (1 - said) * shared
     reasons = []
+    if incident.was_stopped_by(change):
+        said = max(said, weights.said_stopped)
+        reasons.append("stopped it, by its title")
     if shared >= 0.3:
         reasons.append(f"speaks of {', '.join(tokens)}, as the logs do")
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
     outside = [topic for topic in incident.main_topics if topic in topics.outside]
-    if outside and shared < 0.6:
+    if outside and shared < 0.6 and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
     harmless = topics.harmlessness(change.title, change.files) if change.kind in WRITTEN and shared < 0.6 else None
@@ -236,7 +260,7 @@ def _reach(change: Change, incident: _Incident, weights: ChangeWeights) -> float
     if change.entity is None:
         return 1.0
     alone = {name for name, weight in incident.affected.items() if weight >= 0.3 and incident.fails_alone(name)}
-    if not alone:
+    if not alone or incident.is_named_by_others(change.entity):
         return 1.0
     explained = {name for name in alone if name == change.entity or reaches(name, change.entity, incident.topology)}
     if not explained:

@@ -25,6 +25,7 @@ class Topics:
     outside: frozenset[str]
     harmless_files: tuple[str, ...]
     harmless_words: frozenset[str]
+    stopping: re.Pattern[str]
 
     def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
         """How many different words of each topic the text has; `without` are names, which say where and not what."""
@@ -51,6 +52,7 @@ def load_topics() -> Topics:
         frozenset(document["outside"]),
         tuple(document["harmless_files"]),
         frozenset(document["harmless_words"]),
+        re.compile("|".join(document["stopping"]), re.IGNORECASE),
     )
 
 
