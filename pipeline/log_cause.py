@@ -30,7 +30,7 @@ REPORTED = 2
 KIND_OF: tuple[tuple[str, CauseKind], ...] = (
     ("disk_hardware", "disk_failure"), ("hardware", "hardware"), ("provider", "upstream_outage"), ("power", "power"),
     ("authentication", "authentication_failure"), ("certificate", "certificate_expiry"), ("dns", "dns_failure"),
-    ("database", "connection_exhaustion"),
+    ("connections", "connection_exhaustion"),
 )  # fmt: skip
 """What errors about a topic mean, the most telling first."""
 
@@ -106,12 +106,12 @@ def _reporting_upstream(failing: set[str], errors: Sequence[LogLine], inventory:
 def _behind(name: str, failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> int:
     """How many of the failing depend on it, as far as the inventory or their own error lines tell."""
     said = {words for line in errors if line.entity == name for words in _triples(line.text)}
-    is_a = set(load_topics().of(name))
+    is_a = load_topics().of_product(name) if len(failing) > 1 else None
     telling = {
         line.entity
         for line in errors
         if line.entity in failing
-        and (name in line.text or said & _triples(line.text) or is_a & set(load_topics().of(line.text)))
+        and (name in line.text or said & _triples(line.text) or is_a in load_topics().of(line.text))
     }
     below = failing & set(inventory.downstream(name))
     # Lines are few: where some quote it, the others that fail in the same way are taken to depend on it, too.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from core.vocabulary import Change
@@ -35,6 +35,8 @@ BY_HAND = frozenset({"manual", "flag", "guest_lifecycle"})
 WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 """Kinds that may change nothing that runs: a release always does."""
 NAMED_BY = 2
+VAGUE = 2
+"""Reasons of a candidate that only has a place and a time."""
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
 ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "time"})
@@ -68,6 +70,7 @@ class ChangeWeights:
         default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.8, "annotation": 0.6}
     )
     uncovered: float = 0.5
+    sharing: float = 0.7
     bar: float = 0.44
 
 
@@ -102,8 +105,8 @@ def rank_changes(
     """
     changes = list(changes)
     incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected)
-    ranked = [_judged(change, incident, weights) for change in changes]
-    return sorted(ranked, key=lambda each: (-each.score, -_effective(each.change).timestamp(), each.change.id))
+    ranked = _told_apart([_judged(change, incident, weights) for change in changes])
+    return sorted(ranked, key=lambda each: (not each.clears_bar, -each.score, -_effective(each.change).timestamp(), each.change.id))
 
 
 class _Incident:
@@ -209,6 +212,9 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
         return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
     said, what, common = _said(change, at, incident, weights)
     reasons += what
+    shares = bool(set(common) & incident.topics_file.shared) and change.entity in incident.affected
+    if shares:
+        place = max(place, weights.sharing)
     delay = weights.delay_s.get(change.kind, 1800.0)
     if set(common) & ACCUMULATING or (change.kind in OPAQUE and place == 1 and set(incident.topics) & ACCUMULATING):
         delay *= weights.accumulating
@@ -217,10 +223,19 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
     reasons.append(
         f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
     )
-    score = place * said * timely * _reach(change, incident, weights)
+    score = place * said * timely * (1.0 if shares else _reach(change, incident, weights))
     score *= 1.0 if incident.was_stopped_by(change) else weights.seldom.get(change.kind, 1.0)
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
+
+
+def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
+    """Several candidates that nothing but time and place speaks for make each other doubtful: none of them clears the bar."""
+    vague = [each for each in ranked if each.clears_bar and len(each.reasons) == VAGUE]
+    if len(vague) < 2:
+        return ranked
+    note = f"as likely as {len(vague) - 1} other{'s' if len(vague) > 2 else ''}"
+    return [replace(r, clears_bar=False, reasons=(*r.reasons, note)) if r in vague else r for r in ranked]
 
 
 def _said(

@@ -26,10 +26,16 @@ class Topics:
     harmless_files: tuple[str, ...]
     harmless_words: frozenset[str]
     stopping: re.Pattern[str]
+    shared: frozenset[str]
+    products: dict[str, str]
 
     def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
         """How many different words of each topic the text has; `without` are names, which say where and not what."""
         return Counter(topic for word in set(words(text)) - set(without) for topic in self.of_word.get(word, ()))
+
+    def of_product(self, name: str) -> str | None:
+        """What the software of that name is about; None when it is not known."""
+        return next((topic for word in words(name) if (topic := self.products.get(word))), None)
 
     def harmlessness(self, title: str, files: Iterable[str]) -> Literal["files", "words"] | None:
         """Whether a change touches only files that people read ("files"), or just says that it does something of the kind ("words")."""
@@ -53,6 +59,8 @@ def load_topics() -> Topics:
         tuple(document["harmless_files"]),
         frozenset(document["harmless_words"]),
         re.compile("|".join(document["stopping"]), re.IGNORECASE),
+        frozenset(document["shared"]),
+        {name: topic for topic, names in document["products"].items() for name in names},
     )
 
 
