@@ -105,8 +105,9 @@ def _reporting_upstream(failing: set[str], errors: Sequence[LogLine], inventory:
 
 def _behind(name: str, failing: set[str], errors: Sequence[LogLine], inventory: Inventory) -> int:
     """How many of the failing depend on it, as far as the inventory or their own error lines tell."""
-    said = {words for line in errors if line.entity == name for words in _triples(line.text)}
-    is_a = load_topics().of_product(name) if len(failing) > 1 else None
+    several = len(failing) > 1  # a single one may just be told by a database what is wrong with its own request
+    said = {words for line in errors if several and line.entity == name for words in _triples(line.text)}
+    is_a = load_topics().of_product(name) if several else None
     telling = {
         line.entity
         for line in errors
