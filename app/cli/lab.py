@@ -103,8 +103,10 @@ def scenarios() -> None:
     """List the scenarios that come with the project."""
     from scenarios.schema import load_scenario, scenario_names
 
-    for name in scenario_names():
-        print(f"{name:28} {load_scenario(name).summary}")
+    names = scenario_names()
+    width = max(map(len, names))
+    for name in names:
+        print(f"{name:{width}}  {load_scenario(name).summary}")
 
 
 @lab.command("binaries")
