@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.vocabulary import Cause, CauseKind
+from core.vocabulary import Cause, CauseKind, Evidence, Window
 from pipeline.brief import Brief, Movement
+from pipeline.log_evidence import LINES_QUOTED, quote
 from pipeline.ranking.changes import CLEAR_SHIFT
 from pipeline.ranking.topics import load_topics
 from pipeline.ranking.topics import words as words_of
-from pipeline.wording import moment, plain
+from pipeline.wording import cite, moment, plain, plural
 from tools.inventory import Inventory
 from tools.logs import LogLine
 
@@ -23,6 +24,8 @@ COMMON = 0.6
 """What is upstream of so much of what fails may be the cause of it."""
 QUOTED = 2
 """So many of those that fail name it, repeat its words, or speak of what it is."""
+ERRORS_OF_THE_CAUSE = "errors that name the cause"
+"""The title of the evidence item."""
 OUTSIDE = "provider"
 NEW = timedelta(minutes=2)
 REPORTED = 2
@@ -62,17 +65,31 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
 
 
 def _instead(brief: Brief, statement: str, entity: str | None, kind: CauseKind, lines: Sequence[LogLine]) -> Brief:
-    """The brief with this cause, seen since the first of the lines; the one before becomes an alternative."""
+    """The brief with this cause, borne out by the lines; the one before becomes an alternative."""
     assert brief.cause is not None  # noqa: S101  the caller has one
-    since = moment(min(line.at for line in lines), brief.zone, now=brief.question.at)
+    ordered = sorted(lines, key=lambda line: line.at)
+    first_of_each = list({line.entity: line for line in reversed(ordered)}.values())[::-1]
+    quoted = (first_of_each if len(first_of_each) > 1 else ordered)[:LINES_QUOTED]
+    told = "; ".join(quote(line, brief.zone, brief.question.at) for line in quoted)
+    item = Evidence(
+        id="",
+        source="logs",
+        title=ERRORS_OF_THE_CAUSE,
+        query=f"entities={entity or 'all'} levels=error,warning",
+        window=Window(start=ordered[0].at, end=ordered[-1].at),
+        summary=f"{plural(len(lines), 'line')}, {len(quoted)} quoted; {told}",
+        returned=len(quoted),
+        available=len(lines),
+    )
+    since = moment(ordered[0].at, brief.zone, now=brief.question.at)
     found = Cause(
         statement=f"{statement} since {since}, and what fails depends on it",
         entity=entity,
         kind=kind,
         confidence=brief.cause.confidence,
-        alternatives=(brief.cause.statement, *brief.cause.alternatives),
+        alternatives=(brief.cause.statement + cite(brief.chain[-1]), *brief.cause.alternatives),
     )
-    return replace(brief, cause=found)
+    return replace(brief, cause=found).with_evidence(item)[0]
 
 
 def _cut_off(near: Sequence[LogLine], onset: datetime) -> list[LogLine]:

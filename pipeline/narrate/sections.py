@@ -8,6 +8,7 @@ from urllib.parse import quote
 from core.vocabulary import Alert
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
+from pipeline.log_cause import ERRORS_OF_THE_CAUSE
 from pipeline.wording import cite, compared, course_of, listed, plain, quantity, subject
 
 SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
@@ -53,7 +54,7 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
     if brief.cause is None or not brief.chain:
         return ""
     kind = brief.cause.kind.replace("_", " ")
-    name = plain(brief.cause.entity or "unknown")
+    name = plain(brief.cause.entity or ("outside" if brief.cause.kind == "upstream_outage" else "unknown"))
     cited = _borne_out_by(brief)
     lines = [
         f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cited}.",
@@ -73,11 +74,7 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
 
 def _borne_out_by(brief: Brief) -> str:
     """The end of the chain; the log lines where they, and not the measurements, name the cause."""
-    end = brief.chain[-1]
-    if brief.cause is not None and brief.cause.entity == end.entity:
-        return cite(end)
-    logs_item = next((item.id for item in brief.evidence if item.source == "logs"), None)
-    return f" [{logs_item}]" if logs_item else cite(end)
+    return brief.number_of(ERRORS_OF_THE_CAUSE) or cite(brief.chain[-1])
 
 
 def extent(brief: Brief) -> str:

@@ -37,6 +37,8 @@ WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 NAMED_BY = 2
 VAGUE = 2
 """Reasons of a candidate that only has a place and a time."""
+ALONE = 1.1
+"""By so much it has to outdo one that more speaks for."""
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
 ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "time"})
@@ -106,7 +108,10 @@ def rank_changes(
     changes = list(changes)
     incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected)
     ranked = _told_apart([_judged(change, incident, weights) for change in changes])
-    return sorted(ranked, key=lambda each: (not each.clears_bar, -each.score, -_effective(each.change).timestamp(), each.change.id))
+    return sorted(
+        ranked,
+        key=lambda each: (not each.clears_bar, -each.score, -_effective(each.change).timestamp(), each.change.id),
+    )
 
 
 class _Incident:
@@ -230,12 +235,14 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
 
 
 def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
-    """Several candidates that nothing but time and place speaks for make each other doubtful: none of them clears the bar."""
-    vague = [each for each in ranked if each.clears_bar and len(each.reasons) == VAGUE]
-    if len(vague) < 2:
-        return ranked
-    note = f"as likely as {len(vague) - 1} other{'s' if len(vague) > 2 else ''}"
-    return [replace(r, clears_bar=False, reasons=(*r.reasons, note)) if r in vague else r for r in ranked]
+    """Candidates that nothing but time and place speaks for are doubtful beside each other, and beside one that more speaks for."""
+    clear = [each for each in ranked if each.clears_bar]
+    vague = [each for each in clear if len(each.reasons) == VAGUE]
+    told = max((each.score for each in clear if each not in vague), default=0.0)
+    doubtful = [each for each in vague if len(vague) > 1 or each.score < ALONE * told]
+    return [
+        replace(r, clears_bar=False, reasons=(*r.reasons, "no sign but this")) if r in doubtful else r for r in ranked
+    ]
 
 
 def _said(

@@ -32,7 +32,7 @@ WINDOW = re.compile(
     r"[Bb]etween [\d:\- ]+ [A-Z]+ and [\d:\- ]+ [A-Z]+|\*\*[\d:\- ]+ [A-Z]+ to [\d:\- ]+ [A-Z]+\*\* \([^)]*\)"
 )
 COUNTED_REST = re.compile(r"(?:…and|and) \d+ more(?: alerts?| alert names)?")
-CONFIDENCE = re.compile(r"confidence \d+%")
+CONFIDENCE = re.compile(r"confidence \d+%|\d+ changes? before it considered|of \d+ changes:")
 QUOTED = re.compile(r"\*\*(?:What to do|Open in the source)\*\*.*?(?=\*\*To narrow it down|\Z)", re.DOTALL)
 ABOUT_ITSELF = ("There is no such host", "I answer without", "I cannot tell what")
 

@@ -89,10 +89,11 @@ class _Reading:
         async with aclosing(self._history.commits(window, limit=limit, shallow=self._shallow)) as commits:
             async for commit in commits:
                 self._commits.append(commit)
-        if self._shallow and any(commit.parents == 0 for commit in self._commits):
+        begins = await self._history.begins() if self._shallow else None
+        if begins is not None and begins >= window.start:
             self.gaps.append(
-                f"{self._path} is a shallow clone; what came before {min(each.at for each in self._commits):%Y-%m-%d %H:%M} UTC"
-                " is missing (git fetch --unshallow brings it)"
+                f"{self._path} is a shallow clone; what came before {begins:%Y-%m-%d %H:%M} UTC is missing"
+                " (git fetch --unshallow brings it)"
             )
         if len(self._commits) == limit:
             self.available = await self._history.count(window)

@@ -78,6 +78,12 @@ class History:
         """Whether the clone was made without its older history, so that its oldest commit seems to have brought everything."""
         return (await self._say("rev-parse", "--is-shallow-repository")) == "true"
 
+    async def begins(self) -> datetime | None:
+        """When the oldest commit that is there was committed (UTC); None in an empty repository."""
+        told = await self._say("log", "--max-parents=0", "--format=%ct", "HEAD")
+        times = [datetime.fromtimestamp(int(line), UTC) for line in told.split()]
+        return min(times, default=None)
+
     async def count(self, window: Window) -> int:
         return int(await self._say("rev-list", "--count", *_between(window), "HEAD"))
 

@@ -158,3 +158,61 @@ def test_every_candidate_is_returned_with_reasons() -> None:
     assert {each.change.id for each in ranked} == {"c1", "c2", "c3", "pool", "wiki"}
     assert all(each.reasons and 0 <= each.score <= 1 for each in ranked)
     assert [each.score for each in ranked] == sorted((each.score for each in ranked), reverse=True)
+
+
+STOPPED = change("stopped", 1, "restart", "cache", "docker compose up --no-start in /opt/stacks/cache")
+GONE = [shift("cache_up", 30, before=1.0, after=0.0)]
+
+
+def test_what_says_that_it_stopped_the_service_needs_no_other_sign() -> None:
+    ranked = rank_changes(
+        [STOPPED, change("commit", 0, "config_commit", "cache", "Move the password")], ONSET, symptoms=GONE
+    )
+    assert first(ranked) == "stopped"
+    assert "stopped it, by its title" in ranked[0].reasons
+
+
+def test_a_stop_explains_nothing_where_the_service_still_runs() -> None:
+    assert first(rank_changes([STOPPED], ONSET, symptoms=[shift("cache_latency")], topology=TOPOLOGY)) is None
+
+
+def test_two_candidates_that_nothing_tells_apart_are_both_doubtful() -> None:
+    tidy = change("tidy", 8, "config_commit", "db", "Tidy up the defaults")
+    prefix = change("prefix", 9, "ansible_task", "db", "db : prefix with the name (changed)")
+    assert first(rank_changes([tidy], ONSET, symptoms=[shift("db_errors")], topology=TOPOLOGY)) == "tidy"
+    both = rank_changes([tidy, prefix], ONSET, symptoms=[shift("db_errors")], topology=TOPOLOGY)
+    assert first(both) is None
+    assert all("no sign but this" in each.reasons for each in both)
+
+
+def test_who_takes_more_of_what_all_share_is_blamed_though_others_fail() -> None:
+    greedy = change("greedy", 5, "config_commit", "wiki", "wiki: more workers", diff="+DB_POOL_SIZE: 15\n")
+    ranked = rank_changes(
+        [greedy, change("prefix", 9, "ansible_task", "db", "db : prefix with the name (changed)")],
+        ONSET,
+        symptoms=[shift("shop_errors", 60), shift("wiki_errors"), shift("cache_errors")],
+        log_lines=[line("db", "FATAL: remaining connection slots are reserved"), line("shop", "error: pool timed out")],
+        topology=TOPOLOGY,
+        affected={"db": 1.0, "shop": 0.7, "wiki": 0.4, "cache": 0.4},
+    )
+    assert first(ranked) == "greedy"
+
+
+@pytest.mark.parametrize(("kind", "blamed"), [("manual", "smart"), ("config_commit", None)])
+def test_only_by_hand_does_anybody_bring_about_what_else_comes_from_outside(kind: str, blamed: str | None) -> None:
+    tests = change("smart", 5, kind, "nas", "zpool scrub and a long SMART self-test of all disks")
+    ranked = rank_changes(
+        [tests],
+        ONSET,
+        symptoms=[shift("nas_iowait")],
+        log_lines=[line("nas", "WARNING zed: ZFS event delay vdev=sdc: I/O error after 31 s")],
+        affected={"nas": 1.0},
+    )
+    assert first(ranked) == blamed
+
+
+def test_what_expires_by_itself_is_no_releases_fault() -> None:
+    release = change("release", 6, "image_update", "shop", "shop 3.4 → 3.5")
+    lines = [line("shop", "error: 401 Unauthorized: token expired")]
+    assert first(rank_changes([release], ONSET, log_lines=lines, affected={"shop": 1.0})) is None
+    assert first(rank_changes([release], ONSET, affected={"shop": 1.0})) == "release"
