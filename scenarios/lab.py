@@ -21,6 +21,7 @@ from core.clock import isoformat, now
 from core.errors import LabError
 from scenarios import backfill, exporter_server, log_files
 from scenarios.binaries import Binaries, provide_binaries
+from scenarios.change_records import records_of, write_changes
 from scenarios.processes import Child, Processes, choose_ports
 from scenarios.prometheus_config import Ports, alertmanager_command, prometheus_command, write_configuration
 from scenarios.schema import Scenario
@@ -134,7 +135,7 @@ class Lab:
         self._lock = hold_directory(self._directory)
         binaries = self._binaries or provide_binaries(self._directory, progress=self._progress)
         self.ports = Ports(*choose_ports(self._port_base, ("Prometheus", "Alertmanager", "the exporters")))
-        for leftover in ("prometheus", "alertmanager", "scratch", "logs", "config"):
+        for leftover in ("prometheus", "alertmanager", "scratch", "logs", "config", "changes"):
             shutil.rmtree(self._directory / leftover, ignore_errors=True)
         (self._directory / "scratch").mkdir()
         timetable = Timetable.plan(now(), self._scenario, history=self._history)
@@ -149,6 +150,7 @@ class Lab:
         self._write_long_past(healthy, timetable)
         allowance = timedelta(seconds=_STARTUP_ALLOWANCE_S + _STARTUP_SHARE * (time.monotonic() - begun))
         start = (now() + allowance + ONSET_AFTER_READY - fault_offset(self._scenario)).replace(microsecond=0)
+        self._write_changes(start)
         scenario = self._scenario and counted_from(self._scenario, start, timetable.split)
         self._start_parts(replace(healthy, scenario=scenario), timetable, binaries)
         self._wait_scraped(len(targets))
@@ -164,6 +166,16 @@ class Lab:
         ]
         logs = log_files.command(file, self._directory / "logs", timetable.begin, timetable.split)
         self._processes.wait_done([*workers, self._processes.start("past-logs", logs)], deadline_s=_BACKFILL_DEADLINE_S)
+
+    def _write_changes(self, start: datetime) -> None:
+        """As everything else, what follows the onset comes faster than written; until it has come, nobody sees it."""
+        fault_at = fault_offset(self._scenario)
+
+        def when(offset: timedelta) -> datetime:
+            return start + min(offset, fault_at) + max(offset - fault_at, timedelta(0)) / self._speedup
+
+        records = records_of(self._scenario, start, self._seed, when) if self._scenario else ()
+        write_changes(self._directory / "changes" / "changes.jsonl", records)
 
     def _backfill(self, name: str, world: Path, stretches: tuple[backfill.Stretch, ...]) -> Child:
         return self._processes.start(name, backfill.command(world, stretches, tsdb=self._directory / "prometheus"))
@@ -213,6 +225,7 @@ class Lab:
             "SRE_PROMETHEUS_URL": f"http://127.0.0.1:{self.ports.prometheus}",
             "SRE_ALERTMANAGER_URL": f"http://127.0.0.1:{self.ports.alertmanager}",
             "SRE_LOG_FILES": log_files.glob_of(self._directory / "logs"),
+            "SRE_CHANGE_FILES": str(self._directory / "changes" / "*.jsonl"),
             "SRE_ANSIBLE": str(ANSIBLE_TREE),
         }
         return LabReady(env, incidents, self._speedup)

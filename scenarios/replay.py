@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +15,10 @@ import yaml
 
 from core.clock import isoformat
 from core.errors import LabError
-from core.vocabulary import Change
 from scenarios import log_files
 from scenarios.backfill import Stretch
 from scenarios.binaries import Binaries, provide_binaries
+from scenarios.change_records import change_id, records_of, write_changes
 from scenarios.lab import ANSIBLE_TREE, hold_directory
 from scenarios.processes import Processes, choose_ports
 from scenarios.prometheus_config import RULES_DIR, Ports, prometheus_command
@@ -114,7 +111,14 @@ class Replay:
         self._announce()
         self._write_samples(plan)
         logs = self._processes.start("logs", logs_command(plan, self._directory / "logs"))
-        changes = write_changes(self._directory / "changes" / "changes.jsonl", self._plan.incidents)
+        changes = write_changes(
+            self._directory / "changes" / "changes.jsonl",
+            [
+                change
+                for incident in self._plan.incidents
+                for change in records_of(incident.scenario, incident.start, incident.seed)
+            ],
+        )
         self._start_prometheus(binaries, port)
         grid = Grid(int(self._plan.begin.timestamp()), int(self._plan.end.timestamp()) - STEP_S, STEP_S)
         self._progress("evaluating the alert rules over the past")
@@ -182,7 +186,10 @@ class Replay:
             "onset": isoformat(incident.onset),
             "alert_at": isoformat(alert_at) if alert_at else None,
             "end": isoformat(incident.end),
-            "changes": {change.id: change_id(incident, change.id) for change in incident.scenario.changes},
+            "changes": {
+                own.id: change_id(incident.scenario, incident.start, incident.seed, own.id)
+                for own in incident.scenario.changes
+            },
         }
 
 
@@ -197,31 +204,6 @@ def first_fired(incident: Incident, episodes: Sequence[Episode]) -> datetime | N
         and onset <= episode.fired_at < closes
     ]
     return datetime.fromtimestamp(min(found), UTC) if found else None
-
-
-def write_changes(path: Path, incidents: Sequence[Incident]) -> Path:
-    """Every change of every incident as a line of JSON (core.vocabulary.Change), in order of time."""
-    changes = [
-        Change(
-            id=change_id(incident, own.id),
-            at=incident.start + own.at,
-            effective_at=None if own.effective_at is None else incident.start + own.effective_at,
-            **own.model_dump(exclude={"id", "at", "effective_at", "cause"}),
-        )
-        for incident in incidents
-        for own in incident.scenario.changes
-    ]
-    fresh = path.with_suffix(".tmp")
-    lines = [change.model_dump_json() + "\n" for change in sorted(changes, key=lambda change: (change.at, change.id))]
-    fresh.write_text("".join(lines), encoding="utf-8")
-    os.replace(fresh, path)  # noqa: PTH105 - atomic
-    return path
-
-
-def change_id(incident: Incident, own: str) -> str:
-    """Unique among all incidents, and without a hint at which change was the cause."""
-    text = json.dumps([incident.scenario.name, incident.seed, isoformat(incident.start), own])
-    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
 
 def shared_out(stretches: Sequence[Stretch], count: int) -> list[list[Stretch]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,15 +52,16 @@ def _show(found: Timeline, zone: ZoneInfo) -> None:
     from core.clock import now
     from pipeline.wording import moment
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     console.print(Text(found.statement, style="bold"))
     if found.events:
-        table = Table(Column("when", no_wrap=True), "", "what", Column("where", no_wrap=True), "event", "source")
+        table = Table(Column("when", no_wrap=True), "what", Column("where", no_wrap=True), "event")
         for event in found.events:
-            text = event.text + (f" ({'; '.join(event.reasons)})" if event.suspected and event.reasons else "")
-            mark = Text("◄ suspected", style="bold red") if event.suspected else Text("")
-            row = (moment(event.at, zone, now=now()), mark, event.kind, event.entity or "", text, event.source)
-            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row), style=STYLES[event.kind])
-        console.print(table, width=console.width if console.is_terminal else WIDE)
+            why = f" ({'; '.join(event.reasons)})" if event.suspected and event.reasons else ""
+            mark = ("◄ suspected: ", "bold red") if event.suspected else ""
+            text = Text.assemble(mark, event.text, why, (f"  {PurePath(event.source).name}", "dim"))
+            row = (Text(moment(event.at, zone, now=now())), Text(event.kind), Text(event.entity or ""), text)
+            table.add_row(*row, style=STYLES[event.kind])
+        console.print(table)
     for gap in found.gaps:
         say(f"not seen: {gap}")
