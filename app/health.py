@@ -19,6 +19,7 @@ from tools.alertmanager import Alertmanager
 from tools.ansible_inventory import AnsibleTrees
 from tools.changes.source import ChangeSource
 from tools.grafana import Grafana
+from tools.loki import Loki
 from tools.prometheus import Prometheus
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tools.knowledge.generation import Manifest
 
 ANSIBLE_PROBLEMS = 10
+LOGS_UNLOCK = "error lines of the service at fault"
 State = Literal["ok", "failed", "not configured"]
 
 
@@ -55,6 +57,7 @@ async def check_health(
         "alertmanager": lambda: _alertmanager(settings, alertmanager),
         "grafana": lambda: _grafana(settings, sources.grafana),
         "log files": lambda: _logs(settings),
+        "loki": lambda: _loki(settings, sources.loki),
         "changes": lambda: _changes(sources.changes),
         "ansible": lambda: _ansible(sources.ansible),
         "runbooks": lambda: _runbooks(settings),
@@ -117,7 +120,7 @@ async def _grafana(settings: Settings, source: Grafana | None) -> Component:
 async def _logs(settings: Settings) -> Component:
     from tools.logfiles import LogFiles
 
-    unlocks = "error lines of the service at fault"
+    unlocks = LOGS_UNLOCK
     if not settings.log_files:
         return Component("log files", "not configured", "", unlocks, "set SRE_LOG_FILES to globs like /var/log/*.log")
     entities = await LogFiles(settings.log_files, zone=settings.zone).entities()
@@ -126,6 +129,15 @@ async def _logs(settings: Settings) -> Component:
             "log files", "failed", f"no file matches {', '.join(settings.log_files)}", unlocks, "check SRE_LOG_FILES"
         )
     return Component("log files", "ok", f"{len(entities)} services and hosts write logs", unlocks)
+
+
+async def _loki(settings: Settings, source: Loki | None) -> Component:
+    async def ask() -> str:
+        assert source is not None  # noqa: S101  _checked asks only when a URL is set
+        version, entities = await asyncio.gather(source.ready(), source.entities())
+        return f"version {version}, {len(entities)} services and hosts write logs"
+
+    return await _checked("loki", settings.loki_url, ask, unlocks=LOGS_UNLOCK, setting="SRE_LOKI_URL")
 
 
 async def _changes(sources: Sequence[ChangeSource]) -> Component:

@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.telemetry import charge
 from core.vocabulary import Passage, Program, Timeline
 from pipeline.sources import Knowledge, Sources
-from tools import alertmanager, grafana, prometheus
+from tools import alertmanager, grafana, loki, prometheus
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleTrees
 from tools.changes import ara
@@ -30,7 +30,9 @@ from tools.changes.records import ChangeRecords
 from tools.changes.restarts import MetricChanges
 from tools.changes.source import ChangeSource
 from tools.http import Source
+from tools.log_sources import LogSources
 from tools.logfiles import LogFiles
+from tools.logs import LogSource
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -101,11 +103,13 @@ def build_sources(settings: Settings) -> Sources:
     """One object per configured source; nothing is contacted yet."""
     prometheus_source = build_prometheus(settings)
     grafana_source = build_grafana(settings)
+    loki_source = build_loki(settings)
     return Sources(
         prometheus=prometheus_source,
         grafana=grafana_source,
         alert_sources=build_alert_sources(settings, grafana_source),
-        logs=LogFiles(settings.log_files, zone=settings.zone) if settings.log_files else None,
+        logs=build_logs(settings, loki_source),
+        loki=loki_source,
         changes=build_change_sources(settings, prometheus_source, grafana_source),
         knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
@@ -175,6 +179,22 @@ def build_alert_sources(settings: Settings, grafana_source: grafana.Grafana | No
     if grafana_source is not None:
         found.append(grafana_source)
     return found
+
+
+def build_logs(settings: Settings, loki_source: loki.Loki | None) -> LogSource | None:
+    """The log files and Loki, as one source where both are configured; a line that both have is shown as the file has it."""
+    files = LogFiles(settings.log_files, zone=settings.zone) if settings.log_files else None
+    found = [source for source in (files, loki_source) if source is not None]
+    return LogSources(found) if len(found) > 1 else next(iter(found), None)
+
+
+def build_loki(settings: Settings) -> loki.Loki | None:
+    if settings.loki_url is None:
+        return None
+    headers = {"X-Scope-OrgID": settings.loki_tenant} if settings.loki_tenant else {}
+    if settings.loki_token:
+        headers["Authorization"] = f"Bearer {settings.loki_token.get_secret_value()}"
+    return loki.Loki(_source("loki", settings.loki_url, loki.ALLOWED, settings, headers), zone=settings.zone)
 
 
 def build_change_sources(

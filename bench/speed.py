@@ -19,6 +19,7 @@ import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.lab import running_lab
 from app.cli.screen import say
 from app.wiring import build_assistant, build_index, index_directory
+from bench.causes import measure_causes
 from bench.figures import Figure, Part, load_average, write_report
 from bench.knowledge import measure_knowledge
 from bench.models import measure_models
@@ -37,7 +38,7 @@ ALERT_DEADLINE_S = 180
 
 def main() -> None:
     """The doors first, before the ingests load the machine."""
-    write_report([_measure_doors(), measure_models(), measure_knowledge(), measure_ranking()])
+    write_report([_measure_doors(), measure_models(), measure_knowledge(), measure_ranking(), measure_causes()])
 
 
 def _measure_doors() -> Part:

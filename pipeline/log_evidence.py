@@ -1,4 +1,4 @@
-"""What the logs say about a question: the lines of the cause, else of the subjects, counted and a few of them quoted."""
+"""What the logs say about a question: kinds of lines, counted, what is new or comes far more often than before, and one line of each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import Evidence, Window
 from pipeline.brief import Brief, Gaps
-from pipeline.sources import guarded
 from pipeline.wording import listed, moment, plural
+from tools.log_templates import SPIKE_LINES, MinedLogs, Template, mine
 from tools.logs import LogLine, LogSource
 
 LINES_QUOTED = 3
@@ -19,59 +19,144 @@ LINES_LISTED = 12
 ERRORS_WANTED = r"\b(errors?|warnings?|exceptions?|stack ?traces?|failures?)\b"
 LINE_CHARACTERS = 240
 LOOKBACK = timedelta(minutes=30)
+BEFORE_ONSET, AFTER_ONSET = timedelta(minutes=10), timedelta(hours=1)
+"""Around the onset of what is explained, the lines that may tell of it."""
+DEADLINE_S, ASKED_DEADLINE_S = 4.0, 9.0
+"""Of a question's time, what counting may take: beside measurements, and by itself."""
+ENTITIES_NAMED, OTHERS_NAMED = 4, 2
 
 
-async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps) -> Brief:
-    """The brief with one numbered item of log lines, when there are any."""
+async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadline_s: float = float("inf")) -> Brief:
+    """The brief with one numbered item about the lines of the cause and what it depends on, else of the subjects, when there are any.
+
+    Its summary has a line that counts, and one for each kind that is told; `log_lines` are the first lines of these, oldest first.
+    Takes `deadline_s` seconds at most, and no more than counting is worth.
+    """
     question = brief.question
     asked = question.intent == "log_question"
-    entities = [brief.cause.entity] if brief.cause and brief.cause.entity and not asked else list(question.subjects)
     if logs is None:
         if asked:
             gaps.add("logs: no log source is configured (SRE_LOG_FILES)")
         return brief
+    entities = list(question.subjects) if asked else _concerned(brief)
     if not entities and not asked:
         return brief
     levels = () if asked and entities and not re.search(ERRORS_WANTED, question.text.lower()) else ("error", "warning")
-    window = (
-        question.window if asked or question.named_window else Window(start=question.at - LOOKBACK, end=question.at)
+    mined = await mine(
+        logs,
+        _window(brief, asked=asked),
+        entities=entities,
+        levels=levels,
+        deadline_s=min(deadline_s, ASKED_DEADLINE_S if asked else DEADLINE_S),
     )
-    result = await guarded(gaps, "logs", logs.query(window, entities=entities, levels=levels))
-    if result is None:
-        return brief
-    for line in result.gaps:
+    for line in mined.gaps:
         gaps.add(line)
-    if not result.lines:
+    if not mined.templates:
         return brief
-    quoted = most_telling(result.lines, LINES_LISTED if asked else LINES_QUOTED)
+    told = _oldest_first(mined.templates[:LINES_LISTED]) if asked else _telling(mined.templates, _suspect(brief))
     item = Evidence(
         id="",
         source="logs",
-        title=f"log lines of {listed(entities) if entities else 'all services'}",
+        title=f"log lines of {listed(entities, limit=ENTITIES_NAMED) if entities else 'all services'}",
         query=f"entities={','.join(entities) or 'all'} levels={','.join(levels) or 'all'}",
-        window=window,
-        summary=_summary(result.lines, result.available, quoted, brief.zone, question.at),
-        returned=len(quoted),
-        available=result.available,
+        window=mined.window,
+        summary=summary(mined, told, brief.zone, question.at),
+        returned=len(told),
+        available=mined.lines,
     )
-    return replace(brief, log_lines=tuple(quoted)).with_evidence(item)[0]
+    return replace(brief, log_lines=tuple(each.sample for each in told)).with_evidence(item)[0]
 
 
-def most_telling(lines: Sequence[LogLine], limit: int) -> list[LogLine]:
-    """The first error and the last ones (lines of any level when there is no error), oldest first; at most `limit`."""
-    errors = [line for line in lines if line.level == "error"] or list(lines)
-    chosen = [errors[0], *errors[-(limit - 1) :]]
-    unique: dict[int, LogLine] = {id(line): line for line in chosen}
-    return sorted(unique.values(), key=lambda line: line.at)
+def _suspect(brief: Brief) -> str | None:
+    return brief.cause.entity if brief.cause else None
 
 
-def _summary(lines: Sequence[LogLine], available: int, quoted: Sequence[LogLine], zone: ZoneInfo, now: datetime) -> str:
-    errors = sum(line.level == "error" for line in lines)
-    warnings = sum(line.level == "warning" for line in lines)
-    counts = f"{plural(available, 'line')} ({plural(errors, 'error')}, {plural(warnings, 'warning')})"
-    return f"{counts}, {len(quoted)} quoted; {'; '.join(quote(line, zone, now) for line in quoted)}"
+def _concerned(brief: Brief) -> list[str]:
+    """The cause, what leads from it to the symptom, and what it depends on; without a cause, the subjects or what alerts."""
+    chain = [finding.entity for finding in reversed(brief.chain)]
+    suspect = _suspect(brief)
+    found = [suspect, *chain] if suspect else [*chain, *brief.question.subjects]
+    found = found or [name for alert, _ in brief.explained if (name := brief.inventory.entity_of(alert.labels))]
+    needed = brief.inventory.upstream(found[0], 1) if found else []
+    return list(dict.fromkeys((*found, *needed)))
+
+
+def _window(brief: Brief, *, asked: bool) -> Window:
+    """The one that was asked about; of what is explained, around its onset; else the last while."""
+    question = brief.question
+    if asked or question.named_window:
+        return question.window
+    if brief.moved is None:
+        return Window(start=question.at - LOOKBACK, end=question.at)
+    onset = min(brief.moved.onset, question.at)
+    return Window(start=onset - BEFORE_ONSET, end=min(question.at, onset + AFTER_ONSET))
+
+
+def _telling(templates: Sequence[Template], suspect: str | None) -> list[Template]:
+    """What explains: the first error, what the suspect says, and the most telling others, of what is news, if anything is."""
+    news = [each for each in templates if is_new(each) or each.spiking] or templates
+    own = next((each for each in news if suspect in each.entities), None)
+    chosen = dict.fromkeys(each for each in (first_error(news), own, *news) if each)
+    return _oldest_first(list(chosen)[:LINES_QUOTED])
+
+
+def _oldest_first(templates: Sequence[Template]) -> list[Template]:
+    return sorted(templates, key=lambda each: each.first)
+
+
+def first_error(templates: Sequence[Template]) -> Template | None:
+    """Of the errors that are new or come far more often, the one that came up first: it is nearest to the cause."""
+    errors = [each for each in templates if each.level == "error" and (each.new or each.spiking)]
+    return min(errors, key=lambda each: each.since, default=None)
+
+
+def summary(mined: MinedLogs, told: Sequence[Template], zone: ZoneInfo, now: datetime) -> str:
+    """A line that counts them all, then one for each kind that is told; one line in all when there is one kind."""
+    errors, warnings = (mined.levels.get(level, 0) for level in ("error", "warning"))
+    counts = f"{plural(mined.lines, 'line')} ({plural(errors, 'error')}, {plural(warnings, 'warning')})"
+    if len(mined.templates) == 1:
+        return f"{counts}; {_kind(told[0], zone, now)}"
+    counts += f" of {len(mined.templates)} kinds{_news(mined.templates)}"
+    first = first_error(mined.templates)
+    if first and len({name for each in told if each.level == "error" for name in each.entities}) > 1:
+        counts += f"; first error from {_who(first.sample)}, {moment(first.since, zone, now=now)}"
+    return "\n".join((counts, *(_kind(each, zone, now) for each in told)))
+
+
+def _news(templates: Sequence[Template]) -> str:
+    """ ", 2 new and 1 more frequent against the hour before"; empty when nothing is."""
+    new, spiking = sum(map(is_new, templates)), sum(each.spiking for each in templates)
+    if new == len(templates):
+        return ", all new against the hour before"
+    found = [f"{new} new"] * bool(new) + [f"{spiking} more frequent"] * bool(spiking)
+    return f", {listed(found)} against the hour before" if found else ""
+
+
+def is_new(template: Template) -> bool:
+    """Whether it is worth saying: of what is no problem, much comes less than once an hour."""
+    return template.new and (template.level in {"error", "warning"} or template.count >= SPIKE_LINES)
+
+
+def _kind(template: Template, zone: ZoneInfo, now: datetime) -> str:
+    """Its first line, how often it came and until when, from whom else, and what the hour before says of it."""
+    said = []
+    if template.count > 1:
+        said.append(f"{template.count}× until {moment(template.last, zone, now=now)}")
+    if others := [name for name in template.entities if name != template.sample.entity]:
+        said.append(f"also from {listed(others, limit=OTHERS_NAMED)}")
+    if is_new(template):
+        said.append("new")
+    elif template.spiking:
+        said.append(
+            f"more frequent since {moment(template.since, zone, now=now)}, {template.before} in the hour before"
+        )
+    return quote(template.sample, zone, now) + (f" ({', '.join(said)})" if said else "")
 
 
 def quote(line: LogLine, zone: ZoneInfo, now: datetime) -> str:
     """One line, bounded, with its time and who wrote it."""
-    return f"{moment(line.at, zone, now=now)} {line.entity or '?'}: “{' '.join(line.text.split())[:LINE_CHARACTERS]}”"
+    return f"{moment(line.at, zone, now=now)} {_who(line)}: “{' '.join(line.text.split())[:LINE_CHARACTERS]}”"
+
+
+def _who(line: LogLine) -> str:
+    return line.entity or "?"

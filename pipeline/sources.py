@@ -18,6 +18,7 @@ from tools.changes.source import ChangeSource
 from tools.grafana import Grafana
 from tools.inventory import Inventory, discover, inventory_from_ansible
 from tools.logs import LogSource
+from tools.loki import Loki
 from tools.prometheus import Prometheus
 
 T = TypeVar("T")
@@ -43,12 +44,13 @@ class Knowledge(Protocol):
 
 @dataclass
 class Sources:
-    """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both."""
+    """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both. `loki` is part of `logs`."""
 
     prometheus: Prometheus | None = None
     grafana: Grafana | None = None
     alert_sources: Sequence[AlertSource] = ()
     logs: LogSource | None = None
+    loki: Loki | None = None
     changes: Sequence[ChangeSource] = ()
     knowledge: Knowledge | None = None
     ansible: AnsibleTrees | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
-from typing import Literal, Protocol, get_args
+from collections.abc import AsyncGenerator, Collection, Sequence
+from datetime import datetime
+from typing import Literal, Protocol, Self, get_args
 
 from core.vocabulary import Frozen, UtcDatetime, Window
 
@@ -23,6 +24,10 @@ class LogLine(Frozen):
     text: str
     path: str = ""
 
+    def shown(self) -> Self:
+        """Itself: what a `ScannedLine` becomes to be shown."""
+        return self
+
 
 class LogResult(Frozen):
     """The newest `returned` of `available` matching entries, oldest first. `bytes_read` is what the source had to read."""
@@ -32,6 +37,34 @@ class LogResult(Frozen):
     available: int = 0
     gaps: tuple[str, ...] = ()
     bytes_read: int = 0
+
+
+class ScannedLine(Protocol):
+    """An entry as a scan gives it. Its `text` is for counting only: it may hold secrets; what `shown` gives may leave."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def entity(self) -> str | None: ...
+
+    @property
+    def level(self) -> Level: ...
+
+    @property
+    def text(self) -> str: ...
+
+    def shown(self) -> LogLine: ...
+
+
+class ScanPart(Protocol):
+    """A few thousand lines of a scan, oldest first. A `LogResult` is one, too; a source may give lines that cost less to make."""
+
+    @property
+    def lines(self) -> Sequence[ScannedLine]: ...
+
+    @property
+    def gaps(self) -> Sequence[str]: ...
 
 
 class LogSource(Protocol):
@@ -51,9 +84,10 @@ class LogSource(Protocol):
 
     def scan(
         self, window: Window, *, entities: Collection[str] = (), levels: Collection[str] = ()
-    ) -> AsyncIterator[LogResult]:
+    ) -> AsyncGenerator[ScanPart, None]:
         """Every matching entry, for counting rather than quoting: parts of a few thousand lines, each oldest first, none kept.
 
+        Nothing is read ahead of the reader, and closing the generator ends the reading.
         A part's `gaps` are what became known with it; a source that stops early (bytes, lines, time) says so in its last part,
         with the moment that it got to.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from core.vocabulary import Alert
+from core.vocabulary import Alert, Evidence
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
 from pipeline.log_cause import ERRORS_OF_THE_CAUSE
@@ -84,7 +84,13 @@ def extent(brief: Brief) -> str:
 
 
 def logs(brief: Brief) -> str:
-    return "\n".join(f"**Logs** [{item.id}]: {plain(item.summary)}" for item in brief.evidence if item.source == "logs")
+    """What is counted, and each kind of line that is told, as the summaries of their items have them, a line each."""
+    return join(*(_log_item(item) for item in brief.evidence if item.source == "logs"))
+
+
+def _log_item(item: Evidence) -> str:
+    counts, *kinds = item.summary.splitlines()
+    return f"**Logs** [{item.id}]: {plain(counts)}\n{bullets(plain(kind) for kind in kinds)}".rstrip()
 
 
 def links(brief: Brief) -> str:
