@@ -23,6 +23,8 @@ MAX_CACHED = 20_000
 MAX_CHARACTERS, MAX_WORDS = 500, 40
 """Of a line, what tells its kind."""
 MAX_ENTITIES = 20
+ANY = "<*>"
+"""In a template, a word that varies although it looks like none that does."""
 WEIGHT: Mapping[Level, int] = {"error": 100, "warning": 10, "info": 1, "unknown": 1, "debug": 1}
 """So many lines of no importance does one line stand for when kinds have to be given up."""
 SLOTS = 60
@@ -34,7 +36,9 @@ _DIGITS = re.compile(r'(?<!" )(?<!\d)\d+')
 _VARIES = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]*://[^\s/\"'<>]+)/[^\s\"'<>]*"
     r"|(?P<path>(?<![\w.<])/[^\s\"',;:)\]}]+)"
-    r"|(?P<n>(?<![\w-])(?=[a-fA-F-]*0)[0a-fA-F-]{5,}(?!\w)|(?<!\w)[-+]?0[\w.:,%/+-]*)"
+    r"|(?P<n>(?<!\w)[-+]?0[\w.:,%/+-]*"
+    r"|(?<![\w-])(?=[a-fA-F-]*0)[0a-fA-F-]{5,}(?!\w)"
+    r"|(?<![\w:])(?=[a-fA-F:]*0)[0a-fA-F]*(?::[0a-fA-F]*){2,}(?!\w))"
 )
 """In text whose digits are all 0: paths, and numbers, times, addresses and identifiers alike."""
 
@@ -72,10 +76,9 @@ class Kind:
         self.first = self.last = datetime.max.replace(tzinfo=UTC)
 
     def template(self) -> str:
-        """Its words, `<…>` for what varies. What the redacted sample does not say as well is a secret."""
-        said = set(words_of(key_of(self.sample.text))) if self.sample else set()
-        words = self.cluster.log_template_tokens
-        return " ".join(word if word in said or "<" in word else REDACTED for word in words)
+        """Its words, `<…>` for what varies. A word that the redacted sample does not say as well is a secret."""
+        said = {ANY, *(words_of(key_of(self.sample.text)) if self.sample else ())}
+        return " ".join(word if word in said else REDACTED for word in self.cluster.log_template_tokens)
 
 
 class Kinds:
@@ -84,7 +87,8 @@ class Kinds:
     `levels` counts all lines of the window, `before` all before it; `forgotten` are the window's lines of `given_up` kinds.
     """
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, *, max_kinds: int = MAX_KINDS) -> None:
+        self._max_kinds = max_kinds
         self._start = window.start
         self._slot_s = max(window.length.total_seconds(), 1.0) / SLOTS
         self._trees: dict[Level, Drain] = {}
@@ -134,7 +138,7 @@ class Kinds:
         cluster, _ = self._tree(level).add_log_message(" ".join(words_of(key[1])))
         kind = self._kinds.get((level, cluster.cluster_id))
         if kind is None:
-            if len(self._kinds) >= MAX_KINDS:
+            if len(self._kinds) >= self._max_kinds:
                 self._give_up_the_rarest()
                 return self._kind_of(line)
             kind = self._kinds[level, cluster.cluster_id] = Kind(cluster, level, self._missed)
@@ -148,7 +152,7 @@ class Kinds:
         from drain3.drain import Drain  # 0.1 s that a question without logs need not wait for
 
         if level not in self._trees:
-            self._trees[level] = Drain(depth=DEPTH, sim_th=SIMILARITY, max_children=CHILDREN, param_str="<*>")
+            self._trees[level] = Drain(depth=DEPTH, sim_th=SIMILARITY, max_children=CHILDREN, param_str=ANY)
         return self._trees[level]
 
     def _give_up_the_rarest(self) -> None:
@@ -156,12 +160,12 @@ class Kinds:
         ordered = sorted(
             self._kinds.items(), key=lambda each: -WEIGHT[each[1].level] * (each[1].count + each[1].before)
         )
-        for _, kind in ordered[MAX_KINDS // 2 :]:
+        for _, kind in ordered[self._max_kinds // 2 :]:
             self.forgotten += kind.count
             self.given_up += 1
             self._missed = max(self._missed, kind.before)
         counted = {level: tree.clusters_counter for level, tree in self._trees.items()}
-        self._kinds, self._trees, self._cached = dict(ordered[: MAX_KINDS // 2]), {}, {}
+        self._kinds, self._trees, self._cached = dict(ordered[: self._max_kinds // 2]), {}, {}
         for level, count in counted.items():
             self._tree(level).clusters_counter = count  # numbers are never given again
         for (level, number), kind in self._kinds.items():

@@ -30,6 +30,7 @@ FILES_AT_ONCE = 64
 """Open side by side; further files come after these."""
 GRACE_S = 1.0
 """A reader that finds no line to give stops itself so much later than the scan would."""
+_AFTER_TIME = " \t])\"'|-"
 _MESSAGE_KEYS = ("message", "msg", "MESSAGE", "log", "event", "error")
 
 
@@ -60,7 +61,8 @@ class ScannedEntry:
         self.entity = entity_of(entry, file)
         self.level: Level = level
         line = entry.line
-        self.text: str = _message(line.fields) if line.fields is not None else line.rest.strip() or line.lead
+        words = line.rest.lstrip(_AFTER_TIME) or line.lead
+        self.text: str = _message(line.fields) if line.fields is not None else words
 
     def shown(self) -> LogLine:
         return line_of(self._entry, self._file)

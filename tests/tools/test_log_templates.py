@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.vocabulary import Window
-from tools import log_kinds
-from tools.log_kinds import Kinds, key_of, words_of
+from tools.log_kinds import DEPTH, MAX_CACHED, MAX_ENTITIES, MAX_KINDS, Kinds, key_of, words_of
 from tools.log_templates import mine
 from tools.logfiles import LogFiles
 from tools.logs import LogLine
 
 START = datetime(2026, 11, 22, 14, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+MILLISECONDS = timedelta(milliseconds=1)
 WINDOW = Window(start=START, end=START + HOUR)
 
 
@@ -26,11 +27,12 @@ def files(directory) -> LogFiles:
 
 
 def write(directory, name, lines):
-    """`lines` are (time, words), in any order."""
+    """`lines` are (time, words), in any order; they join those that are there."""
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as out:
-        out.writelines(f"{at:%Y-%m-%dT%H:%M:%S.%fZ} {words}\n" for at, words in sorted(lines))
+    there = path.read_text().splitlines() if path.exists() else []
+    new = [f"{at:%Y-%m-%dT%H:%M:%S.%fZ} {words}" for at, words in lines]
+    path.write_text("".join(f"{line}\n" for line in sorted([*there, *new])))
 
 
 def every(step, words, *, since=START - HOUR, until=START + HOUR):
@@ -185,7 +187,6 @@ async def test_where_nothing_was_written_before_nothing_is_called_new(tmp_path):
 
 async def test_no_secret_leaves(tmp_path):
     write(tmp_path, "a.log", every(MINUTE, lambda n: f"ERROR login with password=hunterX{n} token=abcXsecret refused"))
-    write(tmp_path, "b.log", [])
     at = START.isoformat()
     (tmp_path / "b.log").write_text(
         f'{{"ts": "{at}", "level": "error", "msg": "no db at postgres://u:hunterX@db/x"}}\n'
@@ -201,37 +202,90 @@ async def test_no_secret_leaves(tmp_path):
 # --- bounds
 
 
-@pytest.fixture
-def varied():
-    """200,000 lines: half of them of a few kinds, half of ever new words."""
+def varied_lines(count):
+    """Three of four lines are of eight kinds; every fourth has words that never came before."""
     chance = random.Random(1)
-    letters = "bcdghjklmnpqrstvwz"
-
-    def words():
-        return " ".join("".join(chance.choices(letters, k=6)) for _ in range(chance.randrange(3, 15)))
-
-    def text(n):
-        return words() if n % 2 else f"kind{'abcdefgh'[n % 16 // 2]} took {n} ms for {'x' * (n % 16 // 2)}"
-
-    def lines():
-        for n in range(200_000):
-            yield LogLine.model_construct(at=START, entity=f"e{n % 100}", level="info", text=text(n), path="x")
-
-    return lines
+    words = ["".join(chance.choices("bcdghjklmnpqrstvwz", k=6)) for _ in range(3_000)]
+    for n in range(count):
+        often = f"kind{'abcdefgh'[n % 8]} took {n} ms for {'x' * (n % 8)}"
+        text = often if n % 4 else " ".join(chance.choices(words, k=chance.randrange(5, 15)))
+        yield LogLine.model_construct(at=START, entity=f"e{n % 100}", level="info", text=text, path="x")
 
 
-def test_variety_is_bounded_in_memory_and_what_comes_often_is_counted_exactly(varied, monkeypatch):
-    monkeypatch.setattr(log_kinds, "MAX_KINDS", 300)  # a bound, so that the test need not make lines by the million
-    kinds = Kinds(WINDOW)
-    kinds.count([LogLine(at=START, level="info", text="warm up")])
-    tracemalloc.start()
-    kinds.count(varied())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+def nodes_of(tree):
+    """How many nodes and references to clusters a tree of Drain has."""
+    pending, found = [tree.root_node], 0
+    while pending:
+        node = pending.pop()
+        found += 1 + len(node.cluster_ids)
+        pending += node.key_to_child_node.values()
+    return found
+
+
+def test_two_hundred_thousand_lines_of_great_variety_are_counted_within_bounds():
+    kinds = Kinds(WINDOW, max_kinds=300)
+    kinds.count(varied_lines(200_000))
+    assert kinds.levels == {"info": 200_000}
+    assert kinds.given_up > 30_000
+    assert sum(kind.count for kind in kinds) + kinds.forgotten == 200_000, "none is lost, even where its kind is"
+    assert sorted(kind.count for kind in kinds)[-6:] == [25_000] * 6, "what comes often is counted exactly"
     assert len(kinds) <= 300
-    assert kinds.levels["info"] == 200_001
-    assert sum(kind.count for kind in kinds) + kinds.forgotten == 200_001
-    assert kinds.given_up > 50_000
-    assert sorted(kind.count for kind in kinds)[-8:] == [12_500] * 8
-    assert all(len(kind.entities) <= log_kinds.MAX_ENTITIES for kind in kinds)
-    assert peak < 40_000_000
+    assert len(kinds._cached) <= MAX_CACHED
+    assert sum(len(tree.id_to_cluster) for tree in kinds._trees.values()) <= 300
+    assert sum(nodes_of(tree) for tree in kinds._trees.values()) <= 300 * DEPTH
+    assert all(len(kind.entities) <= MAX_ENTITIES for kind in kinds)
+
+
+def test_memory_does_not_grow_with_the_lines():
+    kinds = Kinds(WINDOW, max_kinds=100)
+    lines = varied_lines(40_000)
+    kinds.count(itertools.islice(lines, 10_000))
+    tracemalloc.start()
+    kinds.count(lines)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 5_000_000
+
+
+async def test_what_was_given_up_is_stated_and_not_called_new(tmp_path):
+    syllables = ["".join(each) for each in itertools.product("bdgklmnprst", "aeiou")]
+    names = ["".join(each) for each in itertools.product(syllables, repeat=2)]
+    said = [" ".join(names[n::800]) for n in range(800)]
+    assert len({len(each.split()) for each in said}) < 3
+
+    def both(words):
+        return [(since + n * SECOND, each) for since in (START - HOUR, START) for n, each in enumerate(words)]
+
+    write(tmp_path, "a.log", both([f"INFO {each}" for each in said]))
+    kept = await mine(files(tmp_path), WINDOW)
+    assert (len(kept.templates), kept.forgotten, kept.gaps) == (800, 0, ())
+    write(tmp_path, "a.log", both([f"INFO not {each}" for each in said]))
+    crowded = await mine(files(tmp_path), WINDOW)
+    assert crowded.lines == 1600
+    assert len(crowded.templates) <= MAX_KINDS
+    assert not any(each.new for each in crowded.templates), "what was given up may be one that came before"
+    [gap] = crowded.gaps
+    assert f"logs: {crowded.forgotten} lines of" in gap
+    assert sum(each.count for each in crowded.templates) + crowded.forgotten == 1600
+
+
+async def test_out_of_time_is_stated_with_the_moment_that_was_got_to(tmp_path):
+    write(tmp_path, "a.log", every(20 * MILLISECONDS, lambda n: f"INFO request {n} served"))
+    mined = await mine(files(tmp_path), WINDOW, deadline_s=1.0)
+    before, cut = mined.gaps
+    assert "of the hour before, only what is older than 2026-11-22T13:" in before
+    assert "lines were counted up to 2026-11-22T14:" in cut
+    assert 0 < mined.lines < 180_000
+    assert mined.window.start == START
+    assert START < mined.window.end < START + HOUR
+    [template] = mined.templates
+    assert not template.new
+    assert not template.spiking, "rates are compared over what was read"
+    assert template.last <= mined.window.end
+
+
+async def test_nothing_to_read_is_nothing_found(tmp_path):
+    mined = await mine(files(tmp_path), WINDOW)
+    assert (mined.templates, mined.lines) == ((), 0)
+    assert "no file matches" in mined.gaps[0]
+    assert len(mined.gaps) == 1
