@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import Evidence, Window
 from pipeline.brief import Brief, Gaps
+from pipeline.sources import guarded
 from pipeline.wording import listed, moment, plural
 from tools.log_templates import SPIKE_LINES, MinedLogs, Template, mine
 from tools.logs import LogLine, LogSource
@@ -36,22 +37,18 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadlin
     asked = question.intent == "log_question"
     if logs is None:
         if asked:
-            gaps.add("logs: no log source is configured (SRE_LOG_FILES)")
+            gaps.add("logs: no log source is configured (SRE_LOKI_URL or SRE_LOG_FILES)")
         return brief
     entities = list(question.subjects) if asked else _concerned(brief)
     if not entities and not asked:
         return brief
     levels = () if asked and entities and not re.search(ERRORS_WANTED, question.text.lower()) else ("error", "warning")
-    mined = await mine(
-        logs,
-        _window(brief, asked=asked),
-        entities=entities,
-        levels=levels,
-        deadline_s=min(deadline_s, ASKED_DEADLINE_S if asked else DEADLINE_S),
-    )
-    for line in mined.gaps:
+    deadline_s = min(deadline_s, ASKED_DEADLINE_S if asked else DEADLINE_S)
+    mining = mine(logs, _window(brief, asked=asked), entities=entities, levels=levels, deadline_s=deadline_s)
+    mined = await guarded(gaps, "logs", mining)
+    for line in mined.gaps if mined else ():
         gaps.add(line)
-    if not mined.templates:
+    if mined is None or not mined.templates:
         return brief
     told = _oldest_first(mined.templates[:LINES_LISTED]) if asked else _telling(mined.templates, _suspect(brief))
     item = Evidence(
@@ -114,9 +111,13 @@ def summary(mined: MinedLogs, told: Sequence[Template], zone: ZoneInfo, now: dat
     """A line that counts them all, then one for each kind that is told; one line in all when there is one kind."""
     errors, warnings = (mined.levels.get(level, 0) for level in ("error", "warning"))
     counts = f"{plural(mined.lines, 'line')} ({plural(errors, 'error')}, {plural(warnings, 'warning')})"
+    if mined.lines > 1:
+        counts += f" of {plural(len(mined.templates), 'kind')}"
     if len(mined.templates) == 1:
         return f"{counts}; {_kind(told[0], zone, now)}"
-    counts += f" of {len(mined.templates)} kinds{_news(mined.templates)}"
+    if len(told) < len(mined.templates):
+        counts += f", {len(told)} quoted"
+    counts += _news(mined.templates)
     first = first_error(mined.templates)
     if first and len({name for each in told if each.level == "error" for name in each.entities}) > 1:
         counts += f"; first error from {_who(first.sample)}, {moment(first.since, zone, now=now)}"
@@ -140,8 +141,9 @@ def is_new(template: Template) -> bool:
 def _kind(template: Template, zone: ZoneInfo, now: datetime) -> str:
     """Its first line, how often it came and until when, from whom else, and what the hour before says of it."""
     said = []
+    first, last = (moment(at, zone, now=now) for at in (template.first, template.last))
     if template.count > 1:
-        said.append(f"{template.count}× until {moment(template.last, zone, now=now)}")
+        said.append(f"{template.count}×" + (f" until {last}" if last != first else ""))
     if others := [name for name in template.entities if name != template.sample.entity]:
         said.append(f"also from {listed(others, limit=OTHERS_NAMED)}")
     if is_new(template):

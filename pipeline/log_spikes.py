@@ -17,9 +17,11 @@ BAD = ("error", "warning")
 
 
 async def log_spikes(
-    logs: LogSource, window: Window, gaps: Gaps, *, entities: Collection[str] = (), deadline_s: float = 4.0
+    logs: LogSource | None, window: Window, gaps: Gaps, *, entities: Collection[str] = (), deadline_s: float = 4.0
 ) -> list[Event]:
     """One event for each kind of line, where it came up; the MAX_EVENTS most telling ones, in the order of time."""
+    if logs is None:
+        return []
     mined = await mine(logs, window, entities=entities, levels=BAD, deadline_s=deadline_s)
     for line in mined.gaps:
         gaps.add(line)

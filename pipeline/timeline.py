@@ -12,6 +12,7 @@ from core.vocabulary import Alert, Change, Event, Timeline, Window
 from pipeline.brief import Brief, Gaps, Question
 from pipeline.firing import alert_history, current_alerts
 from pipeline.gather import Gatherer
+from pipeline.log_spikes import log_spikes
 from pipeline.ranking.changes import CLEAR_SHIFT
 from pipeline.signals import load_domain
 from pipeline.sources import Sources
@@ -21,7 +22,6 @@ from tools.inventory import Inventory
 
 MAX_EVENTS = 200
 MAX_SHIFTS = 40
-LINE_CHARACTERS = 200
 
 
 async def timeline(
@@ -33,13 +33,15 @@ async def timeline(
     brief: Brief | None = None
     history: tuple[Alert, ...] = ()
     changes: list[Change] = []
+    lines: list[Event] = []
     try:
         async with asyncio.timeout(deadline_s):
             inventory = await sources.inventory(None if now - at < timedelta(minutes=2) else at, gaps)
-            (changes, _), found, alerts = await asyncio.gather(
+            (changes, _), found, alerts, lines = await asyncio.gather(
                 changes_in(window, sources.changes, inventory, gaps),
                 alert_history(sources, window, gaps),
                 current_alerts(sources, at, now, gaps),
+                log_spikes(sources.logs, window, gaps),
             )
             history = found or ()
             question = Question("timeline", "rca_draft", at, Window(start=at - around, end=at), named_window=True)
@@ -50,7 +52,7 @@ async def timeline(
     except TimeoutError:
         gaps.add(f"deadline: not everything was read within {deadline_s:g} s (SRE_QUESTION_DEADLINE_S)")
     known = brief.inventory if brief else Inventory({})
-    events = sorted(_events(brief, history, changes, known, window), key=lambda event: event.at)
+    events = sorted([*_events(brief, history, changes, known, window), *lines], key=lambda event: event.at)
     if not sources.changes:
         gaps.add("changes: no source of them is configured (see: sre doctor)")
     if len(events) > MAX_EVENTS:
@@ -83,9 +85,6 @@ def _events(
             yield _change(change, brief)
     if brief is not None:
         yield from _shifts(brief, window)
-        for line in brief.log_lines:
-            text = " ".join(line.text.split())[:LINE_CHARACTERS]
-            yield Event(at=line.at, kind="log", entity=line.entity, text=text, source=line.path)
 
 
 def _change(change: Change, brief: Brief | None) -> Event:

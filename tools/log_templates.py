@@ -19,6 +19,7 @@ from core.vocabulary import Window
 from tools.log_kinds import SLOTS, Kind, Kinds
 from tools.logs import Level, LogLine, LogSource, ScannedLine, ScanPart
 
+SECOND = timedelta(seconds=1)
 BEFORE = timedelta(hours=1)
 """What a window is compared with: so much before it."""
 BEFORE_SHARE = 0.4
@@ -105,9 +106,9 @@ async def mine(
         gaps.append(
             f"logs: within {deadline_s:g} s lines were counted up to {isoformat(cut)}; ask for a shorter window"
         )
-    if kinds.given_up:
+    if kinds.forgotten:
         gaps.append(f"logs: {kinds.forgotten} lines of {kinds.given_up} rare kinds were counted and not looked at")
-    rate = counted.length / compared.length if compared else None
+    rate = max(counted.length, SECOND) / max(compared.length, SECOND) if compared else None
     templates = [_template(kind, rate, kinds.slot_starts) for kind in kinds]
     return MinedLogs(
         window=counted,

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.alert_evidence import FIRED, MAX_NAMES, began, fired_groups
 from pipeline.brief import Brief
-from pipeline.log_evidence import quote
 from pipeline.narrate import changes, sections
 from pipeline.narrate.metrics import unknown_names
-from pipeline.wording import bounds, cite, duration, plain, plural
+from pipeline.wording import bounds, cite, duration, plain
 
 
 def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
@@ -65,6 +64,4 @@ def log_question(brief: Brief, actions: Sequence[Action]) -> str:
         return sections.join(
             unknown_names(brief), nothing if unread else f"No matching log line was found between {window}."
         )
-    lines = [f"{plain(quote(line, brief.zone, brief.question.at))} [{item.id}]" for line in brief.log_lines]
-    head = f"**{plural(item.available, 'matching line')}** between {window}, {len(lines)} of them shown [{item.id}]:"
-    return sections.join(unknown_names(brief), head, sections.bullets(lines))
+    return sections.join(unknown_names(brief), f"Between {window}:", sections.logs(brief))

@@ -89,8 +89,8 @@ def _events(brief: Brief) -> Iterator[tuple[datetime, str]]:
         if at <= brief.question.at:
             yield at, f"{change.kind.replace('_', ' ')}: {plain(change.title)} [{change.id}]"
     numbers = {item.title: item.id for item in brief.evidence}
-    logs = next((item.id for item in brief.evidence if item.source == "logs"), None)
-    for line in brief.log_lines[:1] if logs else ():
+    logs = next((item.id for item in reversed(brief.evidence) if item.source == "logs"), None)  # of the log lines
+    for line in [line for line in brief.log_lines if line.level == "error"][:1] if logs else ():
         yield line.at, f"first error line: {plain(quote(line, brief.zone, brief.question.at))} [{logs}]"
     for group in fired_groups(brief.history, brief.inventory, _history(brief)) if FIRED in numbers else ():
         yield (

@@ -177,9 +177,11 @@ def test_logs_are_quoted(answers) -> None:
     assert "adguard" in answer["answer"]
 
 
-def test_what_is_not_built_yet_is_said(answers) -> None:
-    assert "are not read yet" in answers["changed"]["answer"]
-    assert "DnsServerFailing fired" in answers["changed"]["answer"]
+def test_what_changed_tells_changes_and_alerts(answers) -> None:
+    answer = answers["changed"]
+    assert "adguard : deploy AdGuardHome.yaml (changed)" in answer["answer"]
+    assert {"ansible_task", "image_update"} <= {change["kind"] for change in answer["changes"]}
+    assert "DnsServerFailing fired" in answer["answer"]
 
 
 def test_yesterday_was_quiet(answers) -> None:
@@ -216,6 +218,8 @@ def test_doctor_finds_everything_that_is_configured(sre) -> None:
         "alertmanager": "ok",
         "grafana": "not configured",
         "log files": "ok",
+        "loki": "not configured",
+        "changes": "ok",
         "ansible": "ok",
         "runbooks": "ok",
         "language model": "not configured",

@@ -43,6 +43,7 @@ def ungrounded(answer: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     Left out: what the question itself named, the steps quoted from a runbook, window bounds, confidence and the count of a cut.
     """
     summaries = {item["id"]: item["summary"] for item in answer["evidence"]}
+    summaries |= {change["id"]: _record(change) for change in answer.get("changes", ())}
     found = []
     for line, cited in _lines_with_citations(answer["answer"]):
         held = " ".join(summaries.get(number, "") for number in cited)
@@ -55,6 +56,12 @@ def ungrounded(answer: Mapping[str, Any], names: Iterable[str]) -> list[str]:
         unnamed = [name for name in names if name not in answer["subjects"] and _names(words, name)]
         found += [f"{name} in {line}" for name in unnamed if not _names(held, name)]
     return found
+
+
+def _record(change: Mapping[str, Any]) -> str:
+    """Everything that is known of a change, its times as answers write them."""
+    times = [change[name].replace("T", " ").replace("Z", " UTC") for name in ("at", "effective_at") if change[name]]
+    return f"{change} {' '.join(times)} {' '.join(time.partition(' ')[2] for time in times)}"
 
 
 def _lines_with_citations(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -1,10 +1,12 @@
 """Log files on disk: formats, zones, windows, rotation, bounds, and files that cannot be read."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -380,6 +382,134 @@ async def test_several_queries_run_side_by_side(large):
     windows = [Window(start=AT + n * MINUTES, end=AT + n * MINUTES + timedelta(seconds=1)) for n in range(8)]
     results = await asyncio.gather(*(source.query(window) for window in windows))
     assert [result.available for result in results] == [16] * 8
+
+
+# --- scans
+
+
+async def scanned(source, window=AROUND, **narrowed):
+    """(lines, gaps, how many lines the parts had)."""
+    parts = [part async for part in source.scan(window, **narrowed)]
+    lines = [line for part in parts for line in part.lines]
+    return lines, [gap for part in parts for gap in part.gaps], [len(part.lines) for part in parts]
+
+
+async def test_a_scan_gives_what_a_query_gives(homelab):
+    for narrowed in (
+        {},
+        {"entities": ["media"]},
+        {"entities": ["vaultwarden", "db"]},
+        {"levels": ["error", "WARNING"]},
+    ):
+        lines, gaps, _ = await scanned(homelab, **narrowed)
+        result = await homelab.query(AROUND, **narrowed)
+        assert sorted(map(repr, (line.shown() for line in lines))) == sorted(map(repr, result.lines))
+        assert {(line.entity, line.level) for line in lines} == {(line.entity, line.level) for line in result.lines}
+        assert gaps == []
+
+
+async def test_a_scan_reads_files_side_by_side_in_the_order_of_time(tmp_path):
+    for number in range(10):
+        lines = "".join(f"{iso(AT + timedelta(seconds=10 * n + number))} {10 * n + number}\n" for n in range(100))
+        put(tmp_path, f"{number}.log", lines, written=AT + timedelta(hours=1))
+    lines, gaps, _ = await scanned(logs(tmp_path))
+    assert [line.text for line in lines] == [str(n) for n in range(1000)]
+    assert gaps == []
+
+
+async def test_a_scan_of_many_files_has_them_all(tmp_path):
+    for number in range(150):
+        put(tmp_path, f"{number}.log", f"{iso(AT)} from {number}\n")
+    lines, gaps, _ = await scanned(logs(tmp_path))
+    assert {line.text for line in lines} == {f"from {number}" for number in range(150)}
+    assert gaps == []
+
+
+async def test_a_scanned_line_is_redacted_when_it_is_shown(tmp_path):
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE" + "aB3" * 20 + "\n-----END RSA PRIVATE KEY-----"
+    put(tmp_path, "a.log", f"{iso(AT)} login password=hunter2 by bob\n{iso(AT)} loaded\n{key}\n")
+    put(tmp_path, "b.log", json.dumps({"ts": iso(AT), "msg": "x", "db": {"password": "hunter2", "host": "db"}}) + "\n")
+    lines, _, _ = await scanned(logs(tmp_path))
+    shown = "".join(line.shown().model_dump_json() for line in lines)
+    assert "hunter2" not in shown
+    assert "aB3aB3" not in shown
+    assert "password=[redacted] by bob" in shown
+    assert {line.text for line in lines} == {"login password=hunter2 by bob", "loaded", "x"}
+
+
+async def test_a_large_scan_comes_in_small_parts(large):
+    lines, gaps, sizes = await scanned(logs(large), Window(start=AT, end=AT + timedelta(hours=1)))
+    assert len(lines) == 8 * 3601
+    assert max(sizes) <= 2_000
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    assert gaps == []
+
+
+async def test_a_scan_ends_after_so_many_lines_and_says_where(large):
+    source = logs(large, max_scan_lines=5_000)
+    lines, gaps, _ = await scanned(source, Window(start=AT, end=AT + timedelta(hours=1)))
+    assert len(lines) == 5_000
+    last = AT + timedelta(seconds=5_000 // 8)
+    assert lines[-1].at <= last
+    assert gaps == [f"logs: the scan ended after 5000 lines; entries after {iso(last)} were not read"]
+    exactly, gaps, _ = await scanned(source, Window(start=AT, end=AT + timedelta(seconds=624)))
+    assert (len(exactly), gaps) == (5_000, [])
+
+
+async def test_a_scan_ends_at_its_deadline_and_says_where(large):
+    lines, gaps, _ = await scanned(logs(large, scan_deadline_s=0.3), Window(start=AT - timedelta(hours=11), end=AT))
+    assert 0 < len(lines) < 8 * 11 * 3600
+    [gap] = gaps
+    assert gap.startswith("logs: the scan ended after 0.3 s; entries after 2025-11-2")
+    assert iso(lines[-1].at) in gap
+
+
+async def test_a_scan_that_finds_nothing_ends_at_its_deadline_too(large):
+    window = Window(start=AT - timedelta(hours=11), end=AT)
+    lines, gaps, sizes = await scanned(logs(large, scan_deadline_s=0.5), window, levels=["error"])
+    assert lines == []
+    assert len(sizes) > 2, "somebody who waits for parts gets some"
+    assert "the scan ended after 0.5 s" in gaps[0]
+
+
+async def test_a_scan_reads_the_newest_bytes_of_a_file_and_states_the_rest(large):
+    source = logs(large, max_scan_bytes_per_file=2_000_000)
+    lines, gaps, _ = await scanned(source, Window(start=AT - timedelta(hours=2), end=AT))
+    assert lines[-1].at == AT
+    assert 15_000 < len(lines) < 30_000
+    assert any("only the last 1953 KiB of the window were read" in gap for gap in gaps)
+
+
+def opened(path):
+    return sum(link.resolve() == path for link in Path("/proc/self/fd").iterdir())
+
+
+async def test_whoever_stops_listening_stops_the_scan(large):
+    source = logs(large)
+    window = Window(start=AT - timedelta(hours=11), end=AT)
+    async with contextlib.aclosing(source.scan(window)) as parts:
+        assert len((await anext(parts)).lines) == 2_000
+        assert opened(large / "big.log") == 1
+    assert opened(large / "big.log") == 0
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(scanned(source, window, levels=["error"]), 0.05)
+    while opened(large / "big.log"):  # until the thread has noticed
+        await asyncio.sleep(0.01)
+
+
+async def test_what_a_scan_cannot_read_is_a_gap(tmp_path):
+    put(tmp_path, "good.log", f"{iso(AT)} fine\n")
+    put(tmp_path, "binary.log", b"\x7fELF\0\0\0" * 1000)
+    (tmp_path / "dangling.log").symlink_to(tmp_path / "absent")
+    lines, gaps, _ = await scanned(logs(tmp_path, "*.log"))
+    assert [line.text for line in lines] == ["fine"]
+    assert sorted(gap.rsplit("/", 1)[1] for gap in gaps) == [
+        "binary.log: is not text (binary, or compressed other than gzip)",
+        "dangling.log: cannot be read: No such file or directory",
+    ]
+    assert (await scanned(logs(tmp_path, "*.txt")))[1] == [
+        f"logs: no file matches {tmp_path}/*.txt; check SRE_LOG_FILES"
+    ]
 
 
 # --- what cannot be read
