@@ -129,13 +129,22 @@ def affected_by(end: Finding, findings: Sequence[Finding], inventory: Inventory)
     )
 
 
-def kind_of(chain: Sequence[Step]) -> CauseKind:
-    """What the last rule with a kind says, else what the signal at the end stands for."""
+def kind_of(chain: Sequence[Step], findings: Sequence[Finding] = ()) -> CauseKind:
+    """What the last rule with a kind says, else what the signal at the end stands for, beside the others of its entity."""
     ruled = [step.rule.kind for step in chain if step.rule and step.rule.kind]
-    return ruled[-1] if ruled else chain[-1].finding.signal.cause
+    if ruled:
+        return ruled[-1]
+    end = chain[-1].finding
+    fine = {f.signal.name for f in findings if f.entity == end.entity and not f.abnormal}
+    return next((kind for name, kind in end.signal.cause_while_fine.items() if name in fine), end.signal.cause)
 
 
-def conclude(chain: Sequence[Step], affected: Sequence[str], alternatives: Sequence[Finding] = ()) -> Cause:
+def conclude(
+    chain: Sequence[Step],
+    affected: Sequence[str],
+    alternatives: Sequence[Finding] = (),
+    findings: Sequence[Finding] = (),
+) -> Cause:
     """The cause in words, with a confidence that code decides from how clear the chain is.
 
     The words hold only what the evidence item of the chain's end holds; how far it reaches is told by the item "extent".
@@ -147,7 +156,7 @@ def conclude(chain: Sequence[Step], affected: Sequence[str], alternatives: Seque
     return Cause(
         statement=statement,
         entity=end.entity,
-        kind=kind_of(chain),
+        kind=kind_of(chain, findings),
         confidence=_confidence(chain, affected, alternatives),
         alternatives=tuple(
             f"{plain(subject(other))}: {other.signal.phrase} is {quantity(other.signal, other.value)}{cite(other)}"

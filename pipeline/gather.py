@@ -166,7 +166,7 @@ class Gatherer:
             brief,
             chain=tuple(numbered.get(id(step.finding), step.finding) for step in chain),
             affected=affected,
-            cause=conclude(chain, affected, alternatives),
+            cause=conclude(chain, affected, alternatives, findings),
         )
 
     async def _with_suspects(self, brief: Brief, measurer: Measurer, gaps: Gaps) -> Brief:

@@ -35,6 +35,7 @@ class Signal(Frozen):
     symptom: bool = False
     accumulates: bool = False
     cause: CauseKind
+    cause_while_fine: dict[str, CauseKind] = Field(default_factory=dict)
     family: str
     scope: Literal["host", "service", "node", "device"]
     counted: str | None = None

@@ -84,6 +84,7 @@ async def with_suspects(
         log_lines=[(line.at, line.entity, line.text) for line in lines],
         topology=topology_of(brief.inventory),
         affected=affected(brief, moved),
+        kind=brief.cause.kind if brief.cause else None,
     )
     shown = numbered(ranked[:SHOWN])
     cleared = bool(ranked) and ranked[0].clears_bar

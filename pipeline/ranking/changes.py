@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from core.vocabulary import Change
+from core.vocabulary import CauseKind, Change
 from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
 from pipeline.ranking.places import entity_in, nearness, reaches
 from pipeline.ranking.series_names import words_of
@@ -49,7 +49,7 @@ ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "tim
 class ChangeWeights:
     """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely. The `said_` numbers are
     how convincing a candidate in the right place and time is by its words alone: nothing in common (on the most affected entity itself: `_there`), the same topic, up to the same names.
-    `bar` is the score that a cause needs.
+    `by_change` is how often a symptom of that kind comes from a change at all (always, if not named). `bar` is the score that a cause needs.
     """
 
     delay_s: Mapping[str, float] = field(
@@ -71,8 +71,15 @@ class ChangeWeights:
     seldom: Mapping[str, float] = field(
         default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.8, "annotation": 0.6}
     )
+    by_change: Mapping[CauseKind, float] = field(
+        default_factory=lambda: {
+            "disk_failure": 0.1, "power": 0.1, "upstream_outage": 0.1, "traffic_surge": 0.1, "hardware": 0.2, "certificate_expiry": 0.5,
+            "clock_drift": 0.5, "io_stall": 0.5, "network_saturation": 0.5, "disk_full": 0.6,
+        }
+    )  # fmt: skip
     uncovered: float = 0.5
     sharing: float = 0.7
+    seldom_without: float = 0.8
     bar: float = 0.44
 
 
@@ -97,16 +104,18 @@ def rank_changes(
     log_lines: LogLines = (),
     topology: Topology | None = None,
     affected: Mapping[str, float] | None = None,
+    kind: CauseKind | None = None,
     weights: ChangeWeights = WEIGHTS,
 ) -> list[RankedChange]:
     """Every candidate, the most likely cause first.
 
     `onset` is when the symptom began (UTC). `symptoms` are shifts whose series begin with the name of their entity, `log_lines` are
     (time, entity or None, text), `topology` is what each entity depends on; all three may be empty, and the less there is the less is said.
-    `affected` says how much (0..1) each entity is part of the symptom, where that is known better than from the symptoms.
+    `affected` says how much (0..1) each entity is part of the symptom, where that is known better than from the symptoms; `kind` of what kind
+    the cause is.
     """
     changes = list(changes)
-    incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected)
+    incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected, kind)
     ranked = _told_apart([_judged(change, incident, weights) for change in changes])
     return sorted(
         ranked,
@@ -125,11 +134,13 @@ class _Incident:
         lines: LogLines,
         topology: Topology,
         affected: Mapping[str, float] | None,
+        kind: CauseKind | None,
     ) -> None:
         known = {name for change in changes if (name := change.entity)} | {entity for _, entity, _ in lines if entity}
         known |= set(topology) | {name for names in topology.values() for name in names}
         self.topology = topology
         self.onset = onset
+        self.kind = kind
         self.names = frozenset(name.lower() for name in known)
         self.rarity = rarity_among(changes)
         self.lines = sorted(lines, key=lambda line: line[0])
@@ -257,6 +268,8 @@ def _said(
     if change.kind in WRITTEN and incident.affected.get(change.entity or "", 0.0) == 1.0:
         said = max(said, weights.said_nothing_there)
     said = max(said, weights.said_topic if common else 0.0)
+    prior = weights.by_change.get(incident.kind, 1.0) if incident.kind else 1.0
+    said *= min(1.0, prior / weights.seldom_without if not common else 0.5 + prior)
     said += (1 - said) * shared
     reasons = []
     if incident.was_stopped_by(change):
