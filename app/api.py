@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from app.baseline_refresh import kept_fresh
 from app.health import check_health, overall
-from app.wiring import build_assistant, build_sources, build_timeline
+from app.wiring import build_assistant, build_learner, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
 from core.settings import Settings
@@ -78,10 +79,11 @@ def build_api(settings: Settings) -> FastAPI:
     sources = build_sources(settings)
     assistant = build_assistant(settings, sources)
     assistant.lasting = True
+    learner = build_learner(settings, sources.baselines) if sources.baselines else None
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        async with assistant:
+        async with assistant, kept_fresh(sources.baselines, learner):
             yield
 
     api = FastAPI(

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from app.wiring import build_assistant, build_sources, index_directory, over_budget
+from app.wiring import build_assistant, build_baselines, build_sources, index_directory, over_budget
 from core.clock import now
-from core.errors import KnowledgeError, SreError
+from core.errors import KnowledgeError, SreError, StoreError
 from core.settings import Settings
 from core.vocabulary import Window
 from pipeline.sources import Sources
-from pipeline.wording import plural
+from pipeline.wording import ago, plural
 from tools.alertmanager import Alertmanager
 from tools.ansible_inventory import AnsibleTrees
 from tools.changes.source import ChangeSource
@@ -24,6 +24,7 @@ from tools.prometheus import Prometheus
 
 if TYPE_CHECKING:
     from pipeline.assistant import Assistant
+    from pipeline.learnt import Baselines
     from tools.knowledge.generation import Manifest
 
 ANSIBLE_PROBLEMS = 10
@@ -60,6 +61,7 @@ async def check_health(
         "loki": lambda: _loki(settings, sources.loki),
         "changes": lambda: _changes(sources.changes),
         "ansible": lambda: _ansible(sources.ansible),
+        "baselines": lambda: asyncio.to_thread(_baselines, settings, sources.baselines),
         "runbooks": lambda: _runbooks(settings),
         "language model": lambda: asyncio.to_thread(_language_model, settings, assistant),
     }
@@ -171,6 +173,32 @@ async def _ansible(trees: AnsibleTrees | None) -> Component:
             "ansible", "failed", "; ".join(told), unlocks, "check SRE_ANSIBLE, and inventory in ansible.cfg"
         )
     return Component("ansible", "ok", "; ".join(told), unlocks)
+
+
+def _baselines(settings: Settings, baselines: Baselines | None) -> Component:
+    """How much was learnt, and when; failed when a server cannot learn, or what was learnt is too old to go by."""
+    unlocks = "what is usual at this hour of the week: “is 85 % memory normal for nas?”"
+    learn = "run: sre baselines learn (a running sre serve learns daily by itself)"
+    if settings.prometheus_url is None:
+        return Component("baselines", "not configured", "", unlocks, "set SRE_PROMETHEUS_URL")
+    if baselines is None and not (settings.data_dir / "assistant.db").exists():
+        return Component("baselines", "not configured", "", unlocks, learn)
+    from core.store import FILE_NAME, Store  # SQLAlchemy and numpy, only where there is something to read
+    from pipeline.learnt import GOOD_FOR
+
+    try:
+        baselines = baselines or build_baselines(settings, Store(settings.data_dir / FILE_NAME))
+        kept = [row for _, row in baselines.status() if row is not None] if baselines else []
+    except StoreError as error:
+        return Component("baselines", "failed", str(error), unlocks, "check SRE_DATA_DIR")
+    told = [f"{plural(sum(row.series for row in kept), 'series')} of {plural(len(kept), 'signal')}"] if kept else []
+    oldest = min((row.learnt_at for row in kept), default=now())
+    told += [f"learnt {ago(oldest, now())}"] if kept else ["nothing is learnt yet"]
+    if baselines and baselines.problem:
+        return Component("baselines", "failed", "; ".join([*told, baselines.problem]), unlocks, learn)
+    if now() - oldest > GOOD_FOR:
+        return Component("baselines", "failed", f"{', '.join(told)}: too long to go by", unlocks, learn)
+    return Component("baselines", "ok" if kept else "not configured", ", ".join(told), unlocks, "" if kept else learn)
 
 
 async def _runbooks(settings: Settings) -> Component:

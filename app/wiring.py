@@ -37,7 +37,9 @@ from tools.logs import LogSource
 if TYPE_CHECKING:
     from core.store import Store
     from pipeline.assistant import Assistant
+    from pipeline.baseline_learning import Learner
     from pipeline.language_model import Models
+    from pipeline.learnt import Baselines
     from tools.knowledge.index import KnowledgeIndex
 
 LOG = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
     from pipeline.sessions import Sessions
 
     store = Store(settings.data_dir / FILE_NAME)
+    sources = sources or build_sources(settings)
+    sources.baselines = build_baselines(settings, store)
     models, problems = None, []
     try:
         models = build_models_with_ledger(settings, store)
@@ -63,7 +67,7 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
     except ConfigurationError as error:
         problems.append(f"{error}; answers are written by code")
     assistant = Assistant(
-        sources or build_sources(settings),
+        sources,
         zone=settings.zone,
         deadline_s=settings.question_deadline_s,
         models=models,
@@ -131,6 +135,23 @@ async def build_timeline(
         now=moment,
         deadline_s=settings.question_deadline_s,
     )
+
+
+def build_baselines(settings: Settings, store: Store) -> Baselines | None:
+    """What was learnt of the Prometheus that is set; None when none is."""
+    from pipeline.baseline_store import BaselineStore
+    from pipeline.learnt import Baselines
+
+    url = settings.prometheus_url
+    return Baselines(BaselineStore(store, _public(url)), settings.zone) if url else None
+
+
+def build_learner(settings: Settings, baselines: Baselines) -> Learner | None:
+    """Has a client of its own: one request at a time, longer ones, and a circuit breaker that questions do not share."""
+    from pipeline.baseline_learning import REQUEST, Learner
+
+    source = build_prometheus(settings.model_copy(update=REQUEST))
+    return Learner(source, baselines) if source else None
 
 
 def over_budget(settings: Settings) -> str | None:

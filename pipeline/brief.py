@@ -41,12 +41,29 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What a signal usually is at one hour of the week: the quantiles 5, 50 and 95 % of what was learnt.
+
+    `seen` counts the weeks that it was learnt from; where `weekly` is false, the days: that hour of all days was pooled.
+    """
+
+    low: float
+    middle: float
+    high: float
+    seen: int
+    weekly: bool = True
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
 class Finding:
     """One signal of one entity at one moment, beside its normal.
 
-    `normal` is the middle of what was measured at the same time yesterday and last week. Where these disagree, or one is missing, an
-    hour ago has a say too: an incident at this very time yesterday makes no normal. `severity` counts how many notable steps
-    the value is away from it in the bad direction.
+    `normal` is the middle of what is `usual` at this hour of the week, where that was learnt. Else it is the middle of what was measured
+    at the same time yesterday and last week; where these disagree, or one is missing, an hour ago has a say too: an incident at this very
+    time yesterday makes no normal. `severity` counts how many notable steps the value is away from it in the bad direction.
     """
 
     signal: Signal
@@ -57,11 +74,14 @@ class Finding:
     yesterday: float | None = None
     last_week: float | None = None
     an_hour_ago: float | None = None
+    usual: Usual | None = None
     series: SeriesSummary | None = None
     evidence_id: str | None = None
 
     @property
     def normal(self) -> float | None:
+        if self.usual is not None:
+            return self.usual.middle
         known = [value for value in (self.yesterday, self.last_week, self.an_hour_ago) if value is not None]
         if self.an_hour_ago is None or len(known) != 2 or self.signal.bad == "both":
             return median(known) if known else None
@@ -100,6 +120,8 @@ class Finding:
     def abnormal(self) -> bool:
         if self.signal.is_state or self.normal is None:
             return self.breached
+        if self.usual is not None and self.usual.holds(self.value):
+            return False
         return self.moved and (self.breached or self.severity >= 2)
 
 

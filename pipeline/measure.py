@@ -8,17 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from core.vocabulary import Evidence, SeriesSummary, Window
+from pipeline.baselines import Baseline, hours_of_week
 from pipeline.brief import Finding, Gaps
 from pipeline.signals import Signal
 from pipeline.sources import guarded
 from pipeline.wording import subject, summary_of
 from tools.inventory import Inventory
 from tools.prometheus import Prometheus, Sample
+
+if TYPE_CHECKING:  # SQLAlchemy: what has no database must not wait for it
+    from pipeline.learnt import Baselines
 
 NORMAL_RATE_WINDOW_S = 300
 """History may be kept at a coarser resolution than the present, so its rates use a wide window."""
@@ -29,24 +34,37 @@ _Values = dict[_Key, tuple[dict[str, str], float]]
 
 @dataclass(frozen=True)
 class Courses:
-    """`values` has a row per name and a column per time (unix seconds, evenly spaced); NaN where nothing was recorded."""
+    """`values` has a row per name and a column per time (unix seconds, evenly spaced); NaN where nothing was recorded.
+
+    `low` and `high`, of the same shape, are the ends of what is usual then; NaN where that was not learnt.
+    """
 
     names: tuple[str, ...]
     times: np.ndarray
     values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 class Measurer:
-    """Asks Prometheus about signals at one moment; every failure becomes a gap."""
+    """Asks Prometheus about signals at one moment; every failure becomes a gap. `baselines` know what is usual, where they were learnt."""
 
     def __init__(
-        self, prometheus: Prometheus, inventory: Inventory, gaps: Gaps, at: datetime, *, zone: ZoneInfo
+        self,
+        prometheus: Prometheus,
+        inventory: Inventory,
+        gaps: Gaps,
+        at: datetime,
+        *,
+        zone: ZoneInfo,
+        baselines: Baselines | None = None,
     ) -> None:
         self._prometheus = prometheus
         self._inventory = inventory
         self._gaps = gaps
         self._at = at
         self._zone = zone
+        self._baselines = baselines
         self._rate_window_s: int | None = None
 
     async def rate_window_s(self) -> int:
@@ -60,12 +78,16 @@ class Measurer:
         return self._rate_window_s
 
     async def measure(self, signals: Iterable[Signal]) -> list[Finding]:
-        """Every entity's value of each signal, with its values yesterday and last week (an hour ago where these do not do)."""
-        window = await self.rate_window_s()
-        found = await asyncio.gather(*(self._signal(signal, window) for signal in signals))
+        """Every entity's value of each signal, with what is usual, and its values yesterday and last week (an hour ago where these do not do)."""
+        signals = list(signals)
+        window, learnt = await asyncio.gather(self.rate_window_s(), self._learnt(signals))
+        found = await asyncio.gather(*(self._signal(signal, window, learnt.get(signal.name)) for signal in signals))
         return [finding for findings in found for finding in findings]
 
-    async def _signal(self, signal: Signal, rate_window_s: int) -> list[Finding]:
+    async def _learnt(self, signals: Sequence[Signal]) -> Mapping[str, Baseline]:
+        return {} if self._baselines is None else await self._baselines.of(signals, self._at, self._gaps)
+
+    async def _signal(self, signal: Signal, rate_window_s: int, baseline: Baseline | None) -> list[Finding]:
         findings: dict[tuple[str, _Key], Finding] = {}
         for exporter in signal.queries:
             present = signal.promql(exporter, rate_window_s=rate_window_s)
@@ -86,6 +108,7 @@ class Measurer:
                 findings[entity, key] = Finding(
                     signal, entity, labels, exporter, value,
                     yesterday=_value(yesterday, key), last_week=_value(last_week, key), an_hour_ago=_value(an_hour_ago, key),
+                    usual=baseline.usual(labels, self._at) if baseline else None,
                 )  # fmt: skip
         return list(findings.values())
 
@@ -111,7 +134,11 @@ class Measurer:
         times = np.arange(window.end.timestamp(), window.start.timestamp(), -step_s)[::-1]
         asked = [(signal, exporter) for signal in signals for exporter in signal.queries]
         found = await asyncio.gather(*(self._matrix(*each, window, step_s) for each in asked))
+        learnt = await self._learnt(signals)
+        hours = hours_of_week(times, self._zone) if learnt else np.empty(0, dtype=np.int64)
+        unknown = np.full(len(times), np.nan)
         rows: dict[str, np.ndarray] = {}
+        usual: list[tuple[np.ndarray, np.ndarray]] = []
         for (signal, _), series in zip(asked, found, strict=True):
             for labels, at, values in series:
                 entity = self._inventory.entity_of(labels)
@@ -123,8 +150,14 @@ class Measurer:
                 inside = (places >= 0) & (places < len(times))
                 row[places[inside]] = values[inside]
                 rows[name] = row
-        values = np.array(list(rows.values())) if rows else np.empty((0, len(times)))
-        return Courses(tuple(rows), times, values)
+                edges = learnt[signal.name].edges(labels, hours) if signal.name in learnt else None
+                usual.append(edges or (unknown, unknown))
+        shape = (len(rows), len(times))
+        values, low, high = (
+            np.array(each, dtype=np.float64).reshape(shape)
+            for each in (list(rows.values()), [low for low, _ in usual], [high for _, high in usual])
+        )
+        return Courses(tuple(rows), times, values, low, high)
 
     async def _matrix(
         self, signal: Signal, exporter: str, window: Window, step_s: float

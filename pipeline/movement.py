@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from core.vocabulary import Alert, Window
 from pipeline.brief import Brief, Movement
-from pipeline.measure import Measurer
+from pipeline.measure import Courses, Measurer
 from pipeline.rank import SeriesKind, Shift, rank_entities
 from pipeline.ranking.changes import CLEAR_SHIFT
 from pipeline.ranking.shifts import shifts_of
@@ -50,9 +52,34 @@ async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movemen
     by_name = {signal.name: signal for signal in signals}
     kinds = {name: SeriesKind(bad=by_name[name.rpartition(":")[2]].bad) for name in courses.names}
     shifts = shifts_of(courses.names, courses.times, courses.values, onset.timestamp(), kinds=kinds)
+    shifts = beyond_usual(shifts, courses)
     shifts = await _since_when(brief, measurer, onset, end, [_told_apart(shift, brief) for shift in shifts])
     ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory))
     return Movement(onset, tuple(shifts), tuple(ranked))
+
+
+def beyond_usual(shifts: Sequence[Shift], courses: Courses) -> list[Shift]:
+    """The shifts, counted by how much of each lies beyond what is usual at its hours; a nightly backup is none.
+
+    One that began as the usual does is dated by when it left that.
+    """
+    rows = {name: row for row, name in enumerate(courses.names)}
+    return [left for shift in shifts if (left := _beyond(shift, rows[shift.series], courses)) is not None]
+
+
+def _beyond(shift: Shift, row: int, courses: Courses) -> Shift | None:
+    sign = 1 if shift.direction == "up" else -1
+    since = courses.times >= shift.at.timestamp()
+    times, values = courses.times[since], sign * courses.values[row, since]
+    near, far = (courses.low, courses.high) if sign > 0 else (courses.high, courses.low)
+    near, far = sign * near[row, since], sign * far[row, since]
+    away = values - np.where(np.isfinite(far), far, sign * shift.before)
+    share = min(np.nanmax(away) / abs(shift.after - shift.before), 1.0)
+    if share <= 0:
+        return None
+    began_as_usual = near[0] > sign * shift.before and not away[0] > 0
+    at = datetime.fromtimestamp(times[away > 0][0], UTC) if began_as_usual else shift.at
+    return replace(shift, score=round(shift.score * share, 4), at=at)
 
 
 def _told_apart(shift: Shift, brief: Brief) -> Shift:
@@ -78,7 +105,8 @@ async def _since_when(
     names, values = [courses.names[row] for row in rows], courses.values[rows]
     kinds = {name: SeriesKind(bad=slow[name].bad) for name in names}
     past = courses.times[early], values[:, early]
-    found = {s.series: s for s in shifts_of(names, courses.times, values, onset.timestamp(), past=past, kinds=kinds)}
+    slowly = shifts_of(names, courses.times, values, onset.timestamp(), past=past, kinds=kinds)
+    found = {shift.series: shift for shift in beyond_usual(slowly, courses)}
     known = {shift.series: shift for shift in shifts}
     for name, shift in found.items():
         if shift.score >= CLEAR_SHIFT and (name not in known or shift.at < known[name].at):

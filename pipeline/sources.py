@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from core.errors import SreError
 from core.vocabulary import Passage
@@ -20,6 +20,9 @@ from tools.inventory import Inventory, discover, inventory_from_ansible
 from tools.logs import LogSource
 from tools.loki import Loki
 from tools.prometheus import Prometheus
+
+if TYPE_CHECKING:  # SQLAlchemy: what has no database must not wait for it
+    from pipeline.learnt import Baselines
 
 T = TypeVar("T")
 
@@ -44,7 +47,10 @@ class Knowledge(Protocol):
 
 @dataclass
 class Sources:
-    """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both. `loki` is part of `logs`."""
+    """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both. `loki` is part of `logs`.
+
+    `baselines` are what was learnt of `prometheus`.
+    """
 
     prometheus: Prometheus | None = None
     grafana: Grafana | None = None
@@ -54,6 +60,7 @@ class Sources:
     changes: Sequence[ChangeSource] = ()
     knowledge: Knowledge | None = None
     ansible: AnsibleTrees | None = None
+    baselines: Baselines | None = None
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 

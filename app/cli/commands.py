@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from app.cli import alerts, ask, bench, chat, cost, demo, doctor, init, knowledge, lab, rca, serve, stress, timeline
+from app.cli import (
+    alerts,
+    ask,
+    baselines,
+    bench,
+    chat,
+    cost,
+    demo,
+    doctor,
+    init,
+    knowledge,
+    lab,
+    rca,
+    serve,
+    stress,
+    timeline,
+)
 from app.cli.screen import say_error
 from core.errors import ConfigurationError, InvalidInput, SreError
 
@@ -33,6 +49,9 @@ cli.command("search")(knowledge.search)
 cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)
+cli.add_typer(
+    baselines.baselines, name="baselines", help="What is usual at each hour of the week, as learnt from Prometheus."
+)
 cli.add_typer(bench.bench, name="bench", help="How good a part is on your own data.")
 lab.lab.command("stress")(stress.stress)
 cli.add_typer(lab.lab, name="lab", help="The simulated homelab, watched by real Prometheus and Alertmanager.")

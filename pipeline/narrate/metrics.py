@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.vocabulary import Action
 from pipeline.brief import Brief, Finding
 from pipeline.narrate import pages, sections
+from pipeline.narrate.usual import is_it_usual
 from pipeline.rankings import main_signal, threshold_of, values_of
 from pipeline.signals import load_domain
 from pipeline.wording import cite, compared, listed, plain, subject
@@ -19,6 +20,7 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
     body = compare_subjects(brief) if brief.question.subjects else rank_everything(brief)
     return sections.join(
         unknown_names(brief),
+        is_it_usual(brief),
         body,
         rankings(brief) if brief.question.subjects else "",
         sections.cause(brief) if brief.question.subjects else "",

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from core.vocabulary import CauseKind, Change
 from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
 from pipeline.ranking.places import entity_in, nearness, reaches
 from pipeline.ranking.series_names import words_of
 from pipeline.ranking.shifts import Shift
-from pipeline.ranking.text import LogLines, agreement, is_error, rarity_among, words_of_change
+from pipeline.ranking.text import LogLines, agreement, is_error, only_comments, rarity_among, words_of_change
 from pipeline.ranking.topics import Topics, load_topics
 
 CLEAR_SHIFT = 8.0
@@ -54,8 +55,8 @@ class ChangeWeights:
 
     delay_s: Mapping[str, float] = field(
         default_factory=lambda: {
-            "ansible_task": 1800.0, "config_commit": 1800.0, "image_update": 7200.0, "package_update": 7200.0, "restart": 900.0,
-            "reboot": 1800.0, "version": 7200.0, "guest_lifecycle": 1800.0, "backup": 3600.0, "annotation": 1800.0,
+            "ansible_task": 1800.0, "config_commit": 1800.0, "image_update": 3600.0, "package_update": 3600.0, "restart": 900.0,
+            "reboot": 1800.0, "version": 3600.0, "guest_lifecycle": 1800.0, "backup": 3600.0, "annotation": 1800.0,
             "flag": 1800.0, "alert": 300.0, "manual": 1800.0,
         }
     )  # fmt: skip
@@ -79,6 +80,7 @@ class ChangeWeights:
     )  # fmt: skip
     uncovered: float = 0.5
     sharing: float = 0.7
+    named_and_about: float = 0.8
     seldom_without: float = 0.8
     bar: float = 0.44
 
@@ -231,6 +233,8 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
     shares = bool(set(common) & incident.topics_file.shared) and change.entity in incident.affected
     if shares:
         place = max(place, weights.sharing)
+    elif common and where.startswith("names "):
+        place = max(place, weights.named_and_about)
     delay = weights.delay_s.get(change.kind, 1800.0)
     if set(common) & ACCUMULATING or (change.kind in OPAQUE and place == 1 and set(incident.topics) & ACCUMULATING):
         delay *= weights.accumulating
@@ -246,11 +250,15 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
 
 
 def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
-    """Candidates that nothing but time and place speaks for are doubtful beside each other, and beside one that more speaks for."""
+    """Candidates that nothing but time and place speaks for are doubtful beside each other, and beside one that more speaks for.
+
+    One whose words can be read and say nothing is no match for one that does not say what it changes.
+    """
     clear = [each for each in ranked if each.clears_bar]
     vague = [each for each in clear if len(each.reasons) == VAGUE]
+    rivals = [each for each in vague if each.change.kind in OPAQUE] or vague
     told = max((each.score for each in clear if each not in vague), default=0.0)
-    doubtful = [each for each in vague if len(vague) > 1 or each.score < ALONE * told]
+    doubtful = [each for each in vague if len(rivals) > 1 or each not in rivals or each.score < ALONE * told]
     return [
         replace(r, clears_bar=False, reasons=(*r.reasons, "no sign but this")) if r in doubtful else r for r in ranked
     ]
@@ -283,11 +291,15 @@ def _said(
     if outside and shared < 0.6 and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
-    harmless = topics.harmlessness(change.title, change.files) if change.kind in WRITTEN and shared < 0.6 else None
+    harmless = _harmlessness(change, topics) if change.kind in WRITTEN and shared < 0.6 else None
     if harmless is not None:
         said *= weights.harmless if harmless == "files" else weights.harmless_words
         reasons.append("changes nothing that runs" if harmless == "files" else "hardly changes what runs, by its title")
     return said, reasons, common
+
+
+def _harmlessness(change: Change, topics: Topics) -> Literal["files", "words"] | None:
+    return "files" if only_comments(change.diff) else topics.harmlessness(change.title, change.files)
 
 
 def _reach(change: Change, incident: _Incident, weights: ChangeWeights) -> float:

@@ -136,6 +136,8 @@ _PLAIN = frozenset(
         "running",
     ]
 )
+_CARRIER = re.compile(r"took effect with “[^”]*” \([^)]*\)")
+_COMMENTS = ("#", "//", ";", "<!--", "/*", "* ", '"""', "{#")
 NAMED, PLAIN = 1.0, 0.2
 """What a shared token counts: a name of several parts or a telling number, and a plain word."""
 NO_ERROR = 0.3
@@ -160,9 +162,35 @@ def tokens(text: str) -> set[str]:
 
 
 def words_of_change(change: Change) -> str:
-    """Title, detail, files, and of a diff what was added and removed, not what stands around it."""
-    changed = [line[1:] for line in change.diff.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
-    return "\n".join([change.title, change.detail, *change.files, *changed])
+    """Title, detail (but not who carried it), files, and of a diff what was added and removed, under the keys that it stands below."""
+    detail = _CARRIER.sub("", change.detail)
+    return "\n".join([change.title, detail, *change.files, *changed_lines(change.diff, with_keys=True)])
+
+
+def changed_lines(diff: str, *, with_keys: bool = False) -> list[str]:
+    """The lines added and removed; with the less indented ones above them that tell what they are part of (`retain:` above `days: 7`)."""
+    found: list[str] = []
+    above: list[str] = []
+    for line in diff.splitlines():
+        if line.startswith(("+++", "---", "@@")):
+            above = []
+        elif line[:1] in {"+", "-"}:
+            found += [key for key in above if with_keys and _indent(key) < _indent(line[1:])]
+            above = []
+            found.append(line[1:])
+        else:
+            above = [key for key in above if _indent(key) < _indent(line[1:])] + [line[1:]]
+    return found
+
+
+def only_comments(diff: str) -> bool:
+    """Whether a diff has changed lines, and all of them are comments or empty."""
+    lines = [line.strip() for line in changed_lines(diff)]
+    return bool(lines) and all(not line or line.startswith(_COMMENTS) for line in lines)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def agreement(
