@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from app.baseline_refresh import kept_fresh
+from app.baseline_refresh import build_learner, kept_fresh
 from app.health import check_health, overall
-from app.wiring import build_assistant, build_learner, build_sources, build_timeline
+from app.wiring import build_assistant, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
 from core.settings import Settings

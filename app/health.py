@@ -181,17 +181,17 @@ def _baselines(settings: Settings, baselines: Baselines | None) -> Component:
     learn = "run: sre baselines learn (a running sre serve learns daily by itself)"
     if settings.prometheus_url is None:
         return Component("baselines", "not configured", "", unlocks, "set SRE_PROMETHEUS_URL")
-    if baselines is None and not (settings.data_dir / "assistant.db").exists():
-        return Component("baselines", "not configured", "", unlocks, learn)
-    from core.store import FILE_NAME, Store  # SQLAlchemy and numpy, only where there is something to read
+    from core.store import FILE_NAME, Store  # SQLAlchemy takes a moment to import
     from pipeline.learnt import GOOD_FOR
 
+    if baselines is None and not (settings.data_dir / FILE_NAME).exists():
+        return Component("baselines", "not configured", "nothing is learnt yet", unlocks, learn)
     try:
         baselines = baselines or build_baselines(settings, Store(settings.data_dir / FILE_NAME))
         kept = [row for _, row in baselines.status() if row is not None] if baselines else []
     except StoreError as error:
         return Component("baselines", "failed", str(error), unlocks, "check SRE_DATA_DIR")
-    told = [f"{plural(sum(row.series for row in kept), 'series')} of {plural(len(kept), 'signal')}"] if kept else []
+    told = [f"{sum(row.series for row in kept):,} series of {plural(len(kept), 'signal')}"] if kept else []
     oldest = min((row.learnt_at for row in kept), default=now())
     told += [f"learnt {ago(oldest, now())}"] if kept else ["nothing is learnt yet"]
     if baselines and baselines.problem:

@@ -37,7 +37,6 @@ from tools.logs import LogSource
 if TYPE_CHECKING:
     from core.store import Store
     from pipeline.assistant import Assistant
-    from pipeline.baseline_learning import Learner
     from pipeline.language_model import Models
     from pipeline.learnt import Baselines
     from tools.knowledge.index import KnowledgeIndex
@@ -144,14 +143,6 @@ def build_baselines(settings: Settings, store: Store) -> Baselines | None:
 
     url = settings.prometheus_url
     return Baselines(BaselineStore(store, _public(url)), settings.zone) if url else None
-
-
-def build_learner(settings: Settings, baselines: Baselines) -> Learner | None:
-    """Has a client of its own: one request at a time, longer ones, and a circuit breaker that questions do not share."""
-    from pipeline.baseline_learning import REQUEST, Learner
-
-    source = build_prometheus(settings.model_copy(update=REQUEST))
-    return Learner(source, baselines) if source else None
 
 
 def over_budget(settings: Settings) -> str | None:

@@ -19,6 +19,9 @@ from tools.logs import LogLine
 if TYPE_CHECKING:  # numpy: 0.2 s that listing alerts must not wait for
     from pipeline.rank import RankedEntity, Shift
 
+NEXT_TO_NOTHING = 0.1
+"""Of a notable step: what is less beyond the usual is within it."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -53,9 +56,6 @@ class Usual:
     seen: int
     weekly: bool = True
 
-    def holds(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -86,6 +86,13 @@ class Finding:
         if self.an_hour_ago is None or len(known) != 2 or self.signal.bad == "both":
             return median(known) if known else None
         return max(known) if self.signal.bad == "down" else min(known)
+
+    def beyond_usual(self, value: float) -> float | None:
+        """How far a value is above (or, negative, below) what is usual: 0 within it, and for next to nothing; None where it was not learnt."""
+        if self.usual is None:
+            return None
+        beyond = value - min(max(value, self.usual.low), self.usual.high)
+        return 0.0 if abs(beyond) <= NEXT_TO_NOTHING * self.signal.notable else beyond
 
     @property
     def rise(self) -> float:
@@ -120,7 +127,7 @@ class Finding:
     def abnormal(self) -> bool:
         if self.signal.is_state or self.normal is None:
             return self.breached
-        if self.usual is not None and self.usual.holds(self.value):
+        if self.beyond_usual(self.value) == 0:
             return False
         return self.moved and (self.breached or self.severity >= 2)
 

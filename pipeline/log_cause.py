@@ -36,6 +36,9 @@ KIND_OF: tuple[tuple[str, CauseKind], ...] = (
     ("connections", "connection_exhaustion"),
 )  # fmt: skip
 """What errors about a topic mean, the most telling first."""
+HARDWARE = frozenset({"disk_failure", "hardware", "power"})
+VAGUE_KINDS = frozenset({"crash_loop", "io_stall", "dependency_down"})
+"""Kinds that say what is seen rather than why."""
 
 
 def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> Brief:
@@ -48,8 +51,16 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
     if (signal.symptom or signal.cause == "dns_failure") and (cut_off := _cut_off(near, moved.onset)):
         statement = "the connection to the outside is reported as broken"
         return _instead(brief, statement, None, "upstream_outage", cut_off)
+    if signal.cause == "dns_failure" and (behind := _same_behind(cause.entity, near, brief.inventory)):
+        return _instead(
+            brief,
+            f"{plain(behind)} reports errors",
+            behind,
+            "dns_failure",
+            [line for line in near if line.entity == behind],
+        )
     if not signal.symptom:
-        return brief
+        return _with_hardware(brief, near)
     errors = [line for line in near if line.level == "error"]
     failing = {each.entity for each in moved.entities if each.shifts[0].score >= CLEAR_SHIFT}
     failing |= {finding.entity for finding in brief.chain}
@@ -62,6 +73,32 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
     who = f"{plain(entity)} reports errors" if entity else "the connection to the outside is reported as broken"
     by = [line for line in near if entity is None or line.entity == entity]
     return _instead(brief, who, entity, kind or "dependency_down", by)
+
+
+def _same_behind(entity: str | None, near: Sequence[LogLine], inventory: Inventory) -> str | None:
+    """Another service of the same purpose on the same machine that reports errors: a filter asks the recursor beside it."""
+    topics = load_topics()
+    known = inventory.entities.get(entity or "")
+    purpose = topics.of_product(known.name) if known else None
+    if known is None or purpose is None:
+        return None
+    beside = {name for name in inventory.neighbours(known.name) if topics.of_product(name) == purpose}
+    first = min(
+        (line for line in near if line.level == "error" and line.entity in beside),
+        key=lambda line: line.at,
+        default=None,
+    )
+    return first.entity if first else None
+
+
+def _with_hardware(brief: Brief, near: Sequence[LogLine]) -> Brief:
+    """The cause keeps its place; its kind is what the errors of the machine that it runs on say of the hardware."""
+    cause = brief.cause
+    known = brief.inventory.entities.get(cause.entity or "") if cause else None
+    if cause is None or known is None or cause.kind not in VAGUE_KINDS:
+        return brief
+    kind = _kind([line for line in near if line.entity in {known.name, known.host} and line.level == "error"])
+    return replace(brief, cause=cause.model_copy(update={"kind": kind})) if kind in HARDWARE else brief
 
 
 def _instead(brief: Brief, statement: str, entity: str | None, kind: CauseKind, lines: Sequence[LogLine]) -> Brief:

@@ -183,9 +183,13 @@ class _Incident:
             for shift in entity.shifts[:3] if entity.entity in main else ():
                 if shift.score >= CLEAR_SHIFT:
                     found.update(set(self.topics_file.of(" ".join(_measured(shift.series, entity.entity)))))
+        below = {name for entity in main for name in self.topology.get(entity, ())}
         for _, writer, text in self.lines:
-            if is_error(text) and (writer is None or writer in main):
-                found.update(set(self.topics_file.of(text)))
+            if is_error(text):
+                told = set(self.topics_file.of(text))
+                mine = writer is None or writer in main
+                # What a machine says of its own hardware is about all that runs there; what else it says is not.
+                found.update(told if mine else told & self.topics_file.machine if writer in below else ())
         return found
 
     def first_shift(self, entities: set[str]) -> Shift | None:
@@ -287,7 +291,7 @@ def _said(
         reasons.append(f"speaks of {', '.join(tokens)}, as the logs do")
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
-    outside = [topic for topic in incident.main_topics if topic in topics.outside]
+    outside = [t for t in incident.main_topics if t in topics.outside and not (common and t in topics.by_time)]
     if outside and shared < 0.6 and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")

@@ -28,6 +28,8 @@ class Topics:
     stopping: re.Pattern[str]
     shared: frozenset[str]
     products: dict[str, str]
+    machine: frozenset[str]
+    by_time: frozenset[str]
 
     def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
         """How many different words of each topic the text has; `without` are names, which say where and not what."""
@@ -61,6 +63,8 @@ def load_topics() -> Topics:
         re.compile("|".join(document["stopping"]), re.IGNORECASE),
         frozenset(document["shared"]),
         {name: topic for topic, names in document["products"].items() for name in names},
+        frozenset(document["machine"]),
+        frozenset(document["by_time"]),
     )
 
 
