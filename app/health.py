@@ -194,6 +194,7 @@ def _baselines(settings: Settings, baselines: Baselines | None) -> Component:
     told = [f"{sum(row.series for row in kept):,} series of {plural(len(kept), 'signal')}"] if kept else []
     oldest = min((row.learnt_at for row in kept), default=now())
     told += [f"learnt {ago(oldest, now())}"] if kept else ["nothing is learnt yet"]
+    told += [f"not learnt: {each}" for each in baselines.left_out] if baselines else []
     if baselines and baselines.problem:
         return Component("baselines", "failed", "; ".join([*told, baselines.problem]), unlocks, learn)
     if now() - oldest > GOOD_FOR:

@@ -38,6 +38,8 @@ LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
 """More of these is not wrong by itself."""
 EXPLAINS = frozenset({"explain_alert", "rca_draft"})
 """What leads from alerts to their cause. A draft without a subject or an alert is about everything."""
+CHANGES_TOLD = frozenset({*EXPLAINS, "status", "clarify"})
+"""Where there is a cause, what may have brought it about is told."""
 RANKED = ("metric_question", *sorted(EXPLAINS))
 BEFORE_AN_INCIDENT = timedelta(hours=2)
 
@@ -88,7 +90,7 @@ class Gatherer:
             yield brief
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
-            if question.intent in EXPLAINS and (brief.explained or brief.chain):
+            if (question.intent in EXPLAINS and brief.explained) or (question.intent in CHANGES_TOLD and brief.chain):
                 brief = await self._with_suspects(brief, measurer, gaps)
                 yield brief
             brief = await self._with_rankings(brief, relevant, measurer)

@@ -82,7 +82,8 @@ def _same_behind(entity: str | None, near: Sequence[LogLine], inventory: Invento
     purpose = topics.of_product(known.name) if known else None
     if known is None or purpose is None:
         return None
-    beside = {name for name in inventory.neighbours(known.name) if topics.of_product(name) == purpose}
+    beside = {name.partition("@")[0] for name in inventory.neighbours(known.name) if topics.of_product(name) == purpose}
+    beside -= {known.name.partition("@")[0]}
     first = min(
         (line for line in near if line.level == "error" and line.entity in beside),
         key=lambda line: line.at,

@@ -69,10 +69,12 @@ def beyond_usual(shifts: Sequence[Shift], courses: Courses) -> list[Shift]:
 
 def _beyond(shift: Shift, row: int, courses: Courses) -> Shift | None:
     sign = 1 if shift.direction == "up" else -1
-    since = courses.times >= shift.at.timestamp()
+    since = courses.times >= shift.at.timestamp() - 0.001  # a datetime is rounded to microseconds
     times, values = courses.times[since], sign * courses.values[row, since]
     near, far = (courses.low, courses.high) if sign > 0 else (courses.high, courses.low)
     near, far = sign * near[row, since], sign * far[row, since]
+    if not np.isfinite(far).any() or sign * shift.after not in values:
+        return shift  # it was not learnt; or it was read as a counter, and moved in rates
     away = values - np.where(np.isfinite(far), far, sign * shift.before)
     share = min(np.nanmax(away) / abs(shift.after - shift.before), 1.0)
     if share <= 0:

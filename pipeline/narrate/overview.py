@@ -17,7 +17,7 @@ from pipeline.alert_evidence import (
 )
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
-from pipeline.narrate import pages, sections
+from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.metrics import one_line, unknown_names
 from pipeline.wording import bounds, cite, listed, plain, plural
 
@@ -84,6 +84,7 @@ def status(brief: Brief, actions: Sequence[Action]) -> str:
         fired_in_window(brief),
         _notable(brief, odd),
         sections.cause(brief) or sections.extent(brief),
+        changes.suspects(brief) if brief.cause else "",
         pages.to_do(brief, actions) if brief.cause else "",
     )
 

@@ -42,13 +42,12 @@ ALONE = 1.1
 """By so much it has to outdo one that more speaks for."""
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
-ACCUMULATING = frozenset({"memory", "disk_space", "certificate", "logging", "time"})
-"""Topics of what fills up or runs out: there the cause may lie hours back."""
 
 
 @dataclass(frozen=True)
 class ChangeWeights:
-    """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely. The `said_` numbers are
+    """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely; `accumulating` how many times as
+    long it may be for topics of what fills up or runs out (`_opaque`: where the change does not say what it is about). The `said_` numbers are
     how convincing a candidate in the right place and time is by its words alone: nothing in common (on the most affected entity itself: `_there`), the same topic, up to the same names.
     `by_change` is how often a symptom of that kind comes from a change at all (always, if not named). `bar` is the score that a cause needs.
     """
@@ -60,7 +59,10 @@ class ChangeWeights:
             "flag": 1800.0, "alert": 300.0, "manual": 1800.0,
         }
     )  # fmt: skip
-    accumulating: float = 24.0
+    accumulating: Mapping[str, float] = field(
+        default_factory=lambda: {"memory": 8.0, "disk_space": 12.0, "logging": 12.0, "certificate": 24.0, "time": 24.0}
+    )
+    accumulating_opaque: float = 4.0
     said_nothing: float = 0.35
     said_nothing_there: float = 0.46
     said_nothing_opaque: float = 0.5
@@ -74,7 +76,7 @@ class ChangeWeights:
     )
     by_change: Mapping[CauseKind, float] = field(
         default_factory=lambda: {
-            "disk_failure": 0.1, "power": 0.1, "upstream_outage": 0.1, "traffic_surge": 0.1, "hardware": 0.2, "certificate_expiry": 0.5,
+            "disk_failure": 0.1, "power": 0.1, "upstream_outage": 0.1, "traffic_surge": 0.1, "hardware": 0.2, "certificate_expiry": 0.3,
             "clock_drift": 0.5, "io_stall": 0.5, "network_saturation": 0.5, "disk_full": 0.6,
         }
     )  # fmt: skip
@@ -143,14 +145,16 @@ class _Incident:
         self.topology = topology
         self.onset = onset
         self.kind = kind
-        self.names = frozenset(name.lower() for name in known)
+        self.topics_file = load_topics()
+        self.names = frozenset(name.lower() for name in known) | self.topics_file.products.keys()
         self.rarity = rarity_among(changes)
         self.lines = sorted(lines, key=lambda line: line[0])
         self.ranked = rank_entities(symptoms, entity_of=lambda series: entity_in(series, known), topology=topology)
         self.affected = _affected(self.ranked, self.lines) if affected is None else dict(affected)
-        self.topics_file = load_topics()
         self.topics = self._topics()
-        most = max(self.topics.values(), default=0)
+        most = max(self.topics.values(), default=1)
+        if kind in self.topics_file.of_kind:
+            self.topics[self.topics_file.of_kind[kind]] = most + 1
         self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
 
     def fails_alone(self, entity: str) -> bool:
@@ -223,8 +227,7 @@ def _affected(ranked: Sequence[RankedEntity], lines: LogLines) -> dict[str, floa
 def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> RankedChange:
     at = _effective(change)
     reasons: list[str] = []
-    lag = (incident.onset - at).total_seconds()
-    if lag < 0:
+    if at > incident.onset:
         return RankedChange(change, 0.0, clears_bar=False, reasons=("after the onset",))
     place, where = nearness(change, incident.affected, incident.topology, words_of_change(change))
     reasons.append(where)
@@ -240,15 +243,17 @@ def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> Rank
     elif common and where.startswith("names "):
         place = max(place, weights.named_and_about)
     delay = weights.delay_s.get(change.kind, 1800.0)
-    if set(common) & ACCUMULATING or (change.kind in OPAQUE and place == 1 and set(incident.topics) & ACCUMULATING):
-        delay *= weights.accumulating
-    timely = 1.0 if lag <= delay else delay / lag
+    if slow := [weights.accumulating[topic] for topic in common if topic in weights.accumulating]:
+        delay *= max(slow)
+    elif change.kind in OPAQUE and place == 1 and incident.topics.keys() & weights.accumulating.keys():
+        delay *= weights.accumulating_opaque
     began = min(incident.onset, first.at) if first else incident.onset
-    reasons.append(
-        f"{_length(max(0.0, (began - at).total_seconds()))} before" + ("" if timely == 1 else ", rather long")
-    )
+    lag = max(0.0, (began - at).total_seconds())
+    timely = 1.0 if lag <= delay else delay / lag
+    reasons.append(f"{_length(lag)} before" + ("" if timely == 1 else ", rather long"))
     score = place * said * timely * (1.0 if shares else _reach(change, incident, weights))
-    score *= 1.0 if incident.was_stopped_by(change) else weights.seldom.get(change.kind, 1.0)
+    if not change.diff and not incident.was_stopped_by(change):  # what shows a diff did change something
+        score *= weights.seldom.get(change.kind, 1.0)
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
 

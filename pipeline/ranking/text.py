@@ -137,6 +137,8 @@ _PLAIN = frozenset(
     ]
 )
 _CARRIER = re.compile(r"took effect with “[^”]*” \([^)]*\)")
+_PLACE = re.compile(r"^(?:.*/)?(?:stacks|hosts|host_vars|group_vars|compose|apps)/[^/]+/")
+"""The part of a path that says where, not what."""
 _COMMENTS = ("#", "//", ";", "<!--", "/*", "* ", '"""', "{#")
 NAMED, PLAIN = 1.0, 0.2
 """What a shared token counts: a name of several parts or a telling number, and a plain word."""
@@ -144,6 +146,7 @@ NO_ERROR = 0.3
 """What a line counts that reports nothing bad: it may just announce the change."""
 SEEN_BEFORE = 0.2
 """What a token counts that stood in the logs before the change already."""
+MIN_NAME = 5
 ANNOUNCED = timedelta(seconds=45)
 MAX_LINES = 400
 MAX_CHARACTERS = 20_000
@@ -164,7 +167,8 @@ def tokens(text: str) -> set[str]:
 def words_of_change(change: Change) -> str:
     """Title, detail (but not who carried it), files, and of a diff what was added and removed, under the keys that it stands below."""
     detail = _CARRIER.sub("", change.detail)
-    return "\n".join([change.title, detail, *change.files, *changed_lines(change.diff, with_keys=True)])
+    files = [_PLACE.sub("", name) for name in change.files]
+    return "\n".join([change.title, detail, *files, *changed_lines(change.diff, with_keys=True)])
 
 
 def changed_lines(diff: str, *, with_keys: bool = False) -> list[str]:
@@ -197,7 +201,7 @@ def agreement(
     change: Change, at: datetime, lines: LogLines, rarity: Mapping[str, float], names: frozenset[str]
 ) -> tuple[float, tuple[str, ...]]:
     """0..1, and the tokens that tell most. `rarity` says of a token how few of the changes hold it (1: only one)."""
-    own = tokens(words_of_change(change)) - names
+    own = {token for token in tokens(words_of_change(change)) if not _is_called(token, names)}
     before: set[str] = set()
     best: dict[str, float] = {}
     for when, _, text in lines[:MAX_LINES]:
@@ -215,6 +219,11 @@ def agreement(
         best[token] *= SEEN_BEFORE
     telling = sorted(best, key=lambda token: (-best[token], token))[:3]
     return 1 - math.exp(-sum(sorted(best.values(), reverse=True)[:6])), tuple(telling)
+
+
+def _is_called(token: str, names: frozenset[str]) -> bool:
+    """Whether it is a name of somebody, or a longer form of one (adguardhome): it says who, and not what."""
+    return token in names or (token.isalpha() and any(len(n) >= MIN_NAME and token.startswith(n) for n in names))
 
 
 def rarity_among(changes: Iterable[Change]) -> dict[str, float]:

@@ -30,10 +30,11 @@ class Topics:
     products: dict[str, str]
     machine: frozenset[str]
     by_time: frozenset[str]
+    of_kind: dict[str, str]
 
     def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
         """How many different words of each topic the text has; `without` are names, which say where and not what."""
-        return Counter(topic for word in set(words(text)) - set(without) for topic in self.of_word.get(word, ()))
+        return Counter(topic for word in set(words(text, without=without)) for topic in self.of_word.get(word, ()))
 
     def of_product(self, name: str) -> str | None:
         """What the software of that name is about; None when it is not known."""
@@ -65,13 +66,19 @@ def load_topics() -> Topics:
         {name: topic for topic, names in document["products"].items() for name in names},
         frozenset(document["machine"]),
         frozenset(document["by_time"]),
+        document["of_kind"],
     )
 
 
-def words(text: str) -> list[str]:
-    """Names in lower case, and the parts of those that are made of several: `maxConnections_db` → maxconnections_db, max, …."""
+def words(text: str, *, without: Collection[str] = ()) -> list[str]:
+    """Names in lower case, and the parts of those that are made of several: `maxConnections_db` → maxconnections_db, max, ….
+
+    Those in `without` are left out with all their parts: dns2 is a place, and speaks no more of names than db does.
+    """
     found = []
     for name in _NAME.findall(text):
+        if name.lower() in without:
+            continue
         found.append(name.lower())
         parts = [part.lower() for part in _PART.findall(name)]
         if len(parts) > 1:
