@@ -23,6 +23,10 @@ NEXT_TO_NOTHING = 0.1
 """Of a notable step: what is less beyond the usual is within it."""
 
 
+EXPLAINS = frozenset({"explain_alert", "rca_draft"})
+"""What leads from alerts to their cause. A draft without a subject or an alert is about everything."""
+
+
 @dataclass(frozen=True)
 class Question:
     """The words, and what code understood of them.

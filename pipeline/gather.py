@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from core.vocabulary import Alert, Window
 from pipeline.alert_evidence import one_alert, with_fired, with_firing
 from pipeline.alert_rule import measure_rule
-from pipeline.brief import Brief, Finding, Gaps, Question
+from pipeline.brief import EXPLAINS, Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_symptom, related
 from pipeline.extent import with_extent
 from pipeline.firing import alert_history
@@ -19,10 +19,11 @@ from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
 from pipeline.movement import movement, onset_of
 from pipeline.narrate.sections import severity_rank
-from pipeline.rankings import main_signal, with_rankings
+from pipeline.rankings import with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources, guarded
 from pipeline.suspects import with_changes, with_suspects
+from pipeline.telling import telling
 from pipeline.wording import listed, moment
 from tools.inventory import Inventory
 
@@ -36,8 +37,6 @@ MAX_ALERTS = 5
 ALTERNATIVES = 3
 LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
 """More of these is not wrong by itself."""
-EXPLAINS = frozenset({"explain_alert", "rca_draft"})
-"""What leads from alerts to their cause. A draft without a subject or an alert is about everything."""
 CHANGES_TOLD = frozenset({*EXPLAINS, "status", "clarify"})
 """Where there is a cause, what may have brought it about is told."""
 RANKED = ("metric_question", *sorted(EXPLAINS))
@@ -81,7 +80,10 @@ class Gatherer:
         if signals:
             tell_unseen(question, inventory, gaps)
         if signals and self._sources.prometheus is not None and is_measurable(question, inventory):
-            measurer = Measurer(self._sources.prometheus, inventory, gaps, question.at, zone=self._zone)
+            baselines = self._sources.baselines
+            measurer = Measurer(
+                self._sources.prometheus, inventory, gaps, question.at, zone=self._zone, baselines=baselines
+            )
             findings = tuple(await measurer.measure(signals))
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
                 phrases = listed([signal.phrase for signal in signals], limit=3)
@@ -240,10 +242,6 @@ def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert,
     return tuple(alert for alert in alerts if inventory.entity_of(alert.labels) in near)
 
 
-def _from_worst(finding: Finding) -> float:
-    return finding.value if finding.signal.bad == "down" else -finding.value
-
-
 def tell_unseen(question: Question, inventory: Inventory, gaps: Gaps) -> None:
     """Subjects that only Ansible knows are a gap: they are known, but nothing is measured there."""
     unseen = [name for name in question.subjects if name in inventory.unseen]
@@ -272,30 +270,3 @@ def _about_the_same(alerts: Sequence[Alert], findings: Sequence[Finding]) -> lis
         if "job" in f.labels
         and all(alert.labels.get(name) == f.labels[name] for name in ("job", "instance") if name in f.labels)
     ]
-
-
-def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
-    """What a person would look at besides the chain, most telling first.
-
-    Of named subjects: what the question asks for, and everything of theirs when nothing else explains it. Of a question over
-    everything: what is beyond the threshold of its main signal. Of a sweep: whatever is out of the ordinary.
-    """
-    question, findings = brief.question, brief.findings
-    first = {family.signals[0] for family in question.families}
-    asked = [name for family in question.families for name in family.signals]
-    if question.subjects:
-        rank = {name: place for place, name in enumerate(asked)}
-        own = sorted(
-            (f for f in findings if f.entity in question.subjects), key=lambda f: rank.get(f.signal.name, len(rank))
-        )
-        if len(question.subjects) > 1:  # not all of a group's values can be told
-            own.sort(key=lambda f: (rank.get(f.signal.name, len(rank)), not f.abnormal, not f.breached, _from_worst(f)))
-        explained = chain and question.intent in EXPLAINS
-        return [f for f in own if f.signal.name in first] if explained else own
-    if question.intent == "metric_question":
-        main = main_signal(question, findings)
-        return sorted((f for f in findings if f.signal.name == main and f.breached), key=lambda f: -f.severity)
-    if question.intent in {"status", "clarify", "what_changed"}:
-        odd = [f for f in findings if f.abnormal or f.breached]
-        return sorted(odd, key=lambda f: (not f.abnormal, f.chronic, -f.severity))
-    return []

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from core.vocabulary import Cause, CauseKind, Evidence, Window
 from pipeline.brief import Brief, Movement
 from pipeline.log_evidence import LINES_QUOTED, quote
-from pipeline.ranking.changes import CLEAR_SHIFT
+from pipeline.ranking.shifts import CLEAR_SHIFT
 from pipeline.ranking.topics import load_topics
 from pipeline.ranking.topics import words as words_of
 from pipeline.wording import cite, moment, plain, plural

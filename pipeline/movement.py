@@ -12,8 +12,7 @@ from core.vocabulary import Alert, Window
 from pipeline.brief import Brief, Movement
 from pipeline.measure import Courses, Measurer
 from pipeline.rank import SeriesKind, Shift, rank_entities
-from pipeline.ranking.changes import CLEAR_SHIFT
-from pipeline.ranking.shifts import shifts_of
+from pipeline.ranking.shifts import CLEAR_SHIFT, shifts_of
 from pipeline.signals import Signal
 from tools.alerts import AlertRule
 from tools.inventory import Inventory

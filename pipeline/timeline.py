@@ -13,7 +13,7 @@ from pipeline.brief import Brief, Gaps, Question
 from pipeline.firing import alert_history, current_alerts
 from pipeline.gather import Gatherer
 from pipeline.log_spikes import log_spikes
-from pipeline.ranking.changes import CLEAR_SHIFT
+from pipeline.ranking.shifts import CLEAR_SHIFT
 from pipeline.signals import load_domain
 from pipeline.sources import Sources
 from pipeline.suspects import changes_in

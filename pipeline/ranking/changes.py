@@ -7,26 +7,20 @@ metric that moved). A change after the onset, or after the first shift, is never
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from core.vocabulary import CauseKind, Change
-from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
-from pipeline.ranking.places import entity_in, nearness, reaches
-from pipeline.ranking.series_names import words_of
+from pipeline.ranking.change_weights import WEIGHTS, ChangeWeights
+from pipeline.ranking.entities import Topology
+from pipeline.ranking.incident import Incident
+from pipeline.ranking.places import nearness, reaches
 from pipeline.ranking.shifts import Shift
-from pipeline.ranking.text import LogLines, agreement, is_error, only_comments, rarity_among, words_of_change
-from pipeline.ranking.topics import Topics, load_topics
+from pipeline.ranking.text import LogLines, agreement, only_comments, words_of_change
+from pipeline.ranking.topics import Topics
 
-CLEAR_SHIFT = 8.0
-"""Spreads at which a shift is sure enough to exonerate what came after it."""
-MOVED_TOO = 0.6
-"""How much an entity is part of the symptom that moved clearly, if not most tellingly."""
-MAINLY = 0.65
-"""Who is part of the symptom by so much of the most affected one's share says what it is about."""
 SLACK_S = 60.0
 """Clocks and sampling: a change so little after a shift may still be its cause."""
 OPAQUE = frozenset({"image_update", "version", "flag", "manual", "guest_lifecycle"})
@@ -35,59 +29,10 @@ BY_HAND = frozenset({"manual", "flag", "guest_lifecycle"})
 """Kinds by which somebody may do to the hardware what otherwise comes from outside."""
 WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 """Kinds that may change nothing that runs: a release always does."""
-NAMED_BY = 2
 VAGUE = 2
 """Reasons of a candidate that only has a place and a time."""
 ALONE = 1.1
 """By so much it has to outdo one that more speaks for."""
-TOPIC_PART = 0.34
-"""A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
-
-
-@dataclass(frozen=True)
-class ChangeWeights:
-    """`delay_s` is the typical time from a kind of change to its effect, beyond which it becomes less likely; `accumulating` how many times as
-    long it may be for topics of what fills up or runs out (`_opaque`: where the change does not say what it is about). The `said_` numbers are
-    how convincing a candidate in the right place and time is by its words alone: nothing in common (on the most affected entity itself: `_there`), the same topic, up to the same names.
-    `by_change` is how often a symptom of that kind comes from a change at all (always, if not named). `bar` is the score that a cause needs.
-    """
-
-    delay_s: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "ansible_task": 1800.0, "config_commit": 1800.0, "image_update": 3600.0, "package_update": 3600.0, "restart": 900.0,
-            "reboot": 1800.0, "version": 3600.0, "guest_lifecycle": 1800.0, "backup": 3600.0, "annotation": 1800.0,
-            "flag": 1800.0, "alert": 300.0, "manual": 1800.0,
-        }
-    )  # fmt: skip
-    accumulating: Mapping[str, float] = field(
-        default_factory=lambda: {"memory": 8.0, "disk_space": 12.0, "logging": 12.0, "certificate": 24.0, "time": 24.0}
-    )
-    accumulating_opaque: float = 4.0
-    said_nothing: float = 0.35
-    said_nothing_there: float = 0.46
-    said_nothing_opaque: float = 0.5
-    said_topic: float = 0.65
-    said_stopped: float = 0.8
-    harmless: float = 0.1
-    harmless_words: float = 0.5
-    outside: float = 0.35
-    seldom: Mapping[str, float] = field(
-        default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.8, "annotation": 0.6}
-    )
-    by_change: Mapping[CauseKind, float] = field(
-        default_factory=lambda: {
-            "disk_failure": 0.1, "power": 0.1, "upstream_outage": 0.1, "traffic_surge": 0.1, "hardware": 0.2, "certificate_expiry": 0.3,
-            "clock_drift": 0.5, "io_stall": 0.5, "network_saturation": 0.5, "disk_full": 0.6,
-        }
-    )  # fmt: skip
-    uncovered: float = 0.5
-    sharing: float = 0.7
-    named_and_about: float = 0.8
-    seldom_without: float = 0.8
-    bar: float = 0.44
-
-
-WEIGHTS = ChangeWeights()
 
 
 @dataclass(frozen=True)
@@ -119,7 +64,7 @@ def rank_changes(
     the cause is.
     """
     changes = list(changes)
-    incident = _Incident(changes, onset, symptoms, log_lines, topology or {}, affected, kind)
+    incident = Incident(changes, onset, symptoms, log_lines, topology or {}, affected, kind)
     ranked = _told_apart([_judged(change, incident, weights) for change in changes])
     return sorted(
         ranked,
@@ -127,104 +72,7 @@ def rank_changes(
     )
 
 
-class _Incident:
-    """What is known of the symptom, put together once for all candidates."""
-
-    def __init__(  # noqa: PLR0917  what rank_changes is given
-        self,
-        changes: Sequence[Change],
-        onset: datetime,
-        symptoms: Sequence[Shift],
-        lines: LogLines,
-        topology: Topology,
-        affected: Mapping[str, float] | None,
-        kind: CauseKind | None,
-    ) -> None:
-        known = {name for change in changes if (name := change.entity)} | {entity for _, entity, _ in lines if entity}
-        known |= set(topology) | {name for names in topology.values() for name in names}
-        self.topology = topology
-        self.onset = onset
-        self.kind = kind
-        self.topics_file = load_topics()
-        self.names = frozenset(name.lower() for name in known) | self.topics_file.products.keys()
-        self.rarity = rarity_among(changes)
-        self.lines = sorted(lines, key=lambda line: line[0])
-        self.ranked = rank_entities(symptoms, entity_of=lambda series: entity_in(series, known), topology=topology)
-        self.affected = _affected(self.ranked, self.lines) if affected is None else dict(affected)
-        self.topics = self._topics()
-        most = max(self.topics.values(), default=1)
-        if kind in self.topics_file.of_kind:
-            self.topics[self.topics_file.of_kind[kind]] = most + 1
-        self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
-
-    def fails_alone(self, entity: str) -> bool:
-        """Whether it clearly moved, and nothing else that is affected is upstream of it."""
-        moved = any(r.entity == entity and r.shifts[0].score >= CLEAR_SHIFT for r in self.ranked)
-        return moved and not any(other != entity and reaches(entity, other, self.topology) for other in self.affected)
-
-    def was_stopped_by(self, change: Change) -> bool:
-        """Whether the change says that it took something down, and just that is what is not there any more."""
-        return bool(self.topics_file.stopping.search(change.title)) and any(
-            ranked.entity == change.entity and shift.direction == "down" and shift.after == 0 < shift.before
-            for ranked in self.ranked
-            for shift in ranked.shifts
-        )
-
-    def is_named_by_others(self, entity: str) -> bool:
-        """Whether enough of those that report errors name it: they depend on it, whatever the topology knows."""
-        naming = {
-            writer
-            for _, writer, text in self.lines
-            if writer not in {None, entity} and is_error(text) and entity.lower() in text.lower()
-        }
-        return len(naming) >= NAMED_BY
-
-    def _topics(self) -> Counter[str]:
-        """What the symptom speaks of: the clear shifts and the error lines of those that are part of it most."""
-        main = {entity for entity, weight in self.affected.items() if weight >= MAINLY * max(self.affected.values())}
-        found: Counter[str] = Counter()
-        for entity in self.ranked:
-            for shift in entity.shifts[:3] if entity.entity in main else ():
-                if shift.score >= CLEAR_SHIFT:
-                    found.update(set(self.topics_file.of(" ".join(_measured(shift.series, entity.entity)))))
-        below = {name for entity in main for name in self.topology.get(entity, ())}
-        for _, writer, text in self.lines:
-            if is_error(text):
-                told = set(self.topics_file.of(text))
-                mine = writer is None or writer in main
-                # What a machine says of its own hardware is about all that runs there; what else it says is not.
-                found.update(told if mine else told & self.topics_file.machine if writer in below else ())
-        return found
-
-    def first_shift(self, entities: set[str]) -> Shift | None:
-        """The earliest clear shift on any of the entities."""
-        clear = [
-            shift
-            for ranked in self.ranked
-            if ranked.entity in entities
-            for shift in ranked.shifts
-            if shift.score >= max(CLEAR_SHIFT, 0.2 * ranked.shifts[0].score)
-        ]
-        return min(clear, key=lambda shift: shift.at, default=None)
-
-
-def _affected(ranked: Sequence[RankedEntity], lines: LogLines) -> dict[str, float]:
-    """How much each entity is part of the symptom, 0..1."""
-    top = ranked[0].score if ranked else 1.0
-    found = {
-        each.entity: max(
-            min(1.0, max(0.0, each.score / top)) ** 2, MOVED_TOO if each.shifts[0].score >= CLEAR_SHIFT else 0.0
-        )
-        for each in ranked
-    }
-    found = {entity: weight for entity, weight in found.items() if weight >= 0.1}
-    errors = Counter(entity for _, entity, text in lines if entity and is_error(text))
-    for entity, count in errors.items():
-        found[entity] = max(found.get(entity, 0.0), 0.5 if count == 1 else 0.7)
-    return found
-
-
-def _judged(change: Change, incident: _Incident, weights: ChangeWeights) -> RankedChange:
+def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> RankedChange:
     at = _effective(change)
     reasons: list[str] = []
     if at > incident.onset:
@@ -274,7 +122,7 @@ def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
 
 
 def _said(
-    change: Change, at: datetime, incident: _Incident, weights: ChangeWeights
+    change: Change, at: datetime, incident: Incident, weights: ChangeWeights
 ) -> tuple[float, list[str], list[str]]:
     """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom."""
     topics: Topics = incident.topics_file
@@ -311,7 +159,7 @@ def _harmlessness(change: Change, topics: Topics) -> Literal["files", "words"] |
     return "files" if only_comments(change.diff) else topics.harmlessness(change.title, change.files)
 
 
-def _reach(change: Change, incident: _Incident, weights: ChangeWeights) -> float:
+def _reach(change: Change, incident: Incident, weights: ChangeWeights) -> float:
     """Less for a change that leaves unexplained some of what failed on its own: neither its entity nor dependent on it."""
     if change.entity is None:
         return 1.0
@@ -322,10 +170,6 @@ def _reach(change: Change, incident: _Incident, weights: ChangeWeights) -> float
     if not explained:
         return 1.0
     return weights.uncovered + (1 - weights.uncovered) * len(explained) / len(alone)
-
-
-def _measured(series: str, entity: str) -> tuple[str, ...]:
-    return words_of(series.removeprefix(entity))
 
 
 def _effective(change: Change) -> datetime:

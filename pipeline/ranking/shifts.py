@@ -31,6 +31,8 @@ FEWEST_BEFORE = 4
 """Samples of a normal; with fewer nothing can be said of a series."""
 BEYOND = 4.0
 """Spreads from the normal at which a series counts as having left it."""
+CLEAR_SHIFT = 8.0
+"""Spreads at which a shift is sure enough to exonerate what came after it."""
 EARLY = 0.03
 """And at least so much of its largest departure: the noise before a large move is not its beginning."""
 TOP_SHARE, TOP_MOST = 0.02, 5
