@@ -46,6 +46,7 @@ class ChangeWeights:
     )  # fmt: skip
     uncovered: float = 0.5
     sharing: float = 0.7
+    crept_up: float = 0.6
     named_and_about: float = 0.8
     seldom_without: float = 0.8
     bar: float = 0.44

@@ -85,6 +85,7 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
         return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
     said, what, common = _said(change, at, incident, weights)
     reasons += what
+    told = where.startswith("names ") or any(reason.startswith("speaks of ") for reason in what)
     shares = bool(set(common) & incident.topics_file.shared) and change.entity in incident.affected
     if shares:
         place = max(place, weights.sharing)
@@ -93,15 +94,19 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
     delay = weights.delay_s.get(change.kind, 1800.0)
     if slow := [weights.accumulating[topic] for topic in common if topic in weights.accumulating]:
         delay *= max(slow)
-    elif change.kind in OPAQUE and place == 1 and incident.topics.keys() & weights.accumulating.keys():
+    elif (
+        first is None and change.kind in OPAQUE and place == 1 and incident.topics.keys() & weights.accumulating.keys()
+    ):
         delay *= weights.accumulating_opaque
     began = min(incident.onset, first.at) if first else incident.onset
     lag = max(0.0, (began - at).total_seconds())
     timely = 1.0 if lag <= delay else delay / lag
     reasons.append(f"{_length(lag)} before" + ("" if timely == 1 else ", rather long"))
     score = place * said * timely * (1.0 if shares else _reach(change, incident, weights))
-    if not change.diff and not incident.was_stopped_by(change):  # what shows a diff did change something
+    if not (change.diff or told or incident.was_stopped_by(change)):  # what shows a diff did change something
         score *= weights.seldom.get(change.kind, 1.0)
+    if first is None and incident.crept_up:
+        score *= weights.crept_up
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
 
@@ -148,15 +153,17 @@ def _said(
     if outside and shared < 0.6 and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
-    harmless = _harmlessness(change, topics) if change.kind in WRITTEN and shared < 0.6 else None
+    harmless = _harmlessness(change, incident) if change.kind in WRITTEN and shared < 0.6 else None
     if harmless is not None:
         said *= weights.harmless if harmless == "files" else weights.harmless_words
         reasons.append("changes nothing that runs" if harmless == "files" else "hardly changes what runs, by its title")
     return said, reasons, common
 
 
-def _harmlessness(change: Change, topics: Topics) -> Literal["files", "words"] | None:
-    return "files" if only_comments(change.diff) else topics.harmlessness(change.title, change.files)
+def _harmlessness(change: Change, incident: Incident) -> Literal["files", "words"] | None:
+    if only_comments(change.diff):
+        return "files"
+    return incident.topics_file.harmlessness(change.title, change.files, without=incident.names)
 
 
 def _reach(change: Change, incident: Incident, weights: ChangeWeights) -> float:

@@ -53,6 +53,11 @@ class Incident:
             self.topics[self.topics_file.of_kind[kind]] = most + 1
         self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
 
+    @property
+    def crept_up(self) -> bool:
+        """Whether it is of a kind that fills up: where nothing of it clearly began to move, it did so all along."""
+        return bool(self.ranked) and self.kind in {"disk_full", "memory_leak"}
+
     def fails_alone(self, entity: str) -> bool:
         """Whether it clearly moved, and nothing else that is affected is upstream of it."""
         moved = any(r.entity == entity and r.shifts[0].score >= CLEAR_SHIFT for r in self.ranked)

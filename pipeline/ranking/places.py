@@ -12,7 +12,7 @@ UPSTREAM = 0.85
 """What is left after each step upstream."""
 DOWNSTREAM, SIBLING, ELSEWHERE, NOWHERE = 0.35, 0.3, 0.1, 0.3
 NAMED, NAMED_ELSEWHERE = 0.85, 0.5
-"""The change names the affected entity, but is filed under none, or under another."""
+"""The change names the affected entity in its title or is filed under none, or just names it among its words."""
 MAX_STEPS = 4
 
 
@@ -37,7 +37,7 @@ def nearness(
         near, words = _relation(change.entity, name, topology)
         if near * weight > best:
             best, where = near * weight, words
-        named = NAMED if change.entity is None else NAMED_ELSEWHERE
+        named = NAMED if change.entity is None or _names(change.title, name) else NAMED_ELSEWHERE
         if named * weight > best and _names(text, name):
             best, where = named * weight, f"names {name}"
     return best, where

@@ -40,12 +40,14 @@ class Topics:
         """What the software of that name is about; None when it is not known."""
         return next((topic for word in words(name) if (topic := self.products.get(word))), None)
 
-    def harmlessness(self, title: str, files: Iterable[str]) -> Literal["files", "words"] | None:
+    def harmlessness(
+        self, title: str, files: Iterable[str], *, without: Collection[str] = ()
+    ) -> Literal["files", "words"] | None:
         """Whether a change touches only files that people read ("files"), or just says that it does something of the kind ("words")."""
         files = list(files)
         if files and all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files):
             return "files"
-        return "words" if any(word in self.harmless_words for word in words(title)) else None
+        return "words" if any(word in self.harmless_words for word in words(title, without=without)) else None
 
 
 @cache
