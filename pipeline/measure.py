@@ -130,7 +130,10 @@ class Measurer:
         return next((s for s in result.series if wanted.items() <= s.labels.items()), None)
 
     async def courses(self, signals: Sequence[Signal], window: Window, *, step_s: float) -> Courses:
-        """How each signal went over the window for every entity, one row per entity and signal, named "entity:signal"."""
+        """How each signal went over the window for every entity, one row per entity and signal, named "entity:signal".
+
+        Of several series of one entity (file systems, disks) it is the one that went farthest in the bad direction.
+        """
         times = np.arange(window.end.timestamp(), window.start.timestamp(), -step_s)[::-1]
         asked = [(signal, exporter) for signal in signals for exporter in signal.queries]
         found = await asyncio.gather(*(self._matrix(*each, window, step_s) for each in asked))
@@ -138,24 +141,27 @@ class Measurer:
         hours = hours_of_week(times, self._zone) if learnt else np.empty(0, dtype=np.int64)
         unknown = np.full(len(times), np.nan)
         rows: dict[str, np.ndarray] = {}
-        usual: list[tuple[np.ndarray, np.ndarray]] = []
+        usual: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for (signal, _), series in zip(asked, found, strict=True):
+            told = set(rows)  # by an exporter that comes first
             for labels, at, values in series:
                 entity = self._inventory.entity_of(labels)
                 name = f"{entity}:{signal.name}"
-                if entity is None or name in rows:
+                if entity is None or name in told:
                     continue
                 row = np.full(len(times), np.nan)
                 places = np.rint((at - times[0]) / step_s).astype(int)
                 inside = (places >= 0) & (places < len(times))
                 row[places[inside]] = values[inside]
+                if name in rows and _way(row, signal) <= _way(rows[name], signal):
+                    continue
                 rows[name] = row
                 edges = learnt[signal.name].edges(labels, hours) if signal.name in learnt else None
-                usual.append(edges or (unknown, unknown))
+                usual[name] = edges or (unknown, unknown)
         shape = (len(rows), len(times))
         values, low, high = (
             np.array(each, dtype=np.float64).reshape(shape)
-            for each in (list(rows.values()), [low for low, _ in usual], [high for _, high in usual])
+            for each in (list(rows.values()), [low for low, _ in usual.values()], [high for _, high in usual.values()])
         )
         return Courses(tuple(rows), times, values, low, high)
 
@@ -213,3 +219,12 @@ def _disputed(signal: Signal, now: _Values, yesterday: _Values, last_week: _Valu
         elif signal.beyond(value) and any(each is not None and signal.beyond(each) for each in (first, second)):
             return True
     return False
+
+
+def _way(row: np.ndarray, signal: Signal) -> float:
+    """How far a course went in the signal's bad direction, from its first third to its last twentieth."""
+    head, tail = row[: max(1, len(row) // 3)], row[-max(3, len(row) // 20) :]
+    if not (np.isfinite(head).any() and np.isfinite(tail).any()):
+        return -math.inf
+    way = float(np.nanmedian(tail) - np.nanmedian(head))
+    return abs(way) if signal.bad == "both" else -way if signal.bad == "down" else way
