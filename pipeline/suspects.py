@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
 from pipeline.brief import Brief, Changed, Gaps, Movement
+from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
 from pipeline.rank import RankedChange, rank_changes
@@ -72,6 +73,7 @@ async def with_suspects(
         changes_in(window, sources, brief.inventory, gaps), _log_lines(moved, brief, logs, gaps)
     )
     brief = with_log_cause(replace(brief, moved=moved), moved, [*lines, *elsewhere])
+    brief = await with_active_service(brief, moved, logs, gaps)
     if not sources:
         return brief
     candidates = [

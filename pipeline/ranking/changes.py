@@ -132,7 +132,7 @@ def _said(
     """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom."""
     topics: Topics = incident.topics_file
     shared, tokens = agreement(change, at, incident.lines, incident.rarity, incident.names)
-    own = topics.of(words_of_change(change), without=incident.names)
+    own = topics.of(words_of_change(change), without=incident.named)
     common = [topic for topic in incident.main_topics if topic in own]
     said = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
     if change.kind in WRITTEN and incident.affected.get(change.entity or "", 0.0) == 1.0:
@@ -163,7 +163,7 @@ def _said(
 def _harmlessness(change: Change, incident: Incident) -> Literal["files", "words"] | None:
     if only_comments(change.diff):
         return "files"
-    return incident.topics_file.harmlessness(change.title, change.files, without=incident.names)
+    return incident.topics_file.harmlessness(change.title, change.files, without=incident.named)
 
 
 def _reach(change: Change, incident: Incident, weights: ChangeWeights) -> float:

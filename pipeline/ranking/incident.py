@@ -12,7 +12,7 @@ from pipeline.ranking.places import entity_in, reaches
 from pipeline.ranking.series_names import words_of
 from pipeline.ranking.shifts import CLEAR_SHIFT, Shift
 from pipeline.ranking.text import LogLines, is_error, rarity_among
-from pipeline.ranking.topics import load_topics
+from pipeline.ranking.topics import any_of, load_topics
 
 MOVED_TOO = 0.6
 """How much an entity is part of the symptom that moved clearly, if not most tellingly."""
@@ -43,6 +43,7 @@ class Incident:
         self.kind = kind
         self.topics_file = load_topics()
         self.names = frozenset(name.lower() for name in known) | self.topics_file.products.keys()
+        self.named = any_of(self.names)
         self.rarity = rarity_among(changes)
         self.lines = sorted(lines, key=lambda line: line[0])
         self.ranked = rank_entities(symptoms, entity_of=lambda series: entity_in(series, known), topology=topology)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -32,22 +32,23 @@ class Topics:
     by_time: frozenset[str]
     of_kind: dict[str, str]
 
-    def of(self, text: str, *, without: Collection[str] = ()) -> Counter[str]:
-        """How many different words of each topic the text has; `without` are names, which say where and not what."""
-        return Counter(topic for word in set(words(text, without=without)) for topic in self.of_word.get(word, ()))
+    def of(self, text: str, *, without: re.Pattern[str] | None = None) -> Counter[str]:
+        """How many different words of each topic the text has; `without` finds names, which say where and not what."""
+        text = without.sub(" ", text) if without else text
+        return Counter(topic for word in set(words(text)) for topic in self.of_word.get(word, ()))
 
     def of_product(self, name: str) -> str | None:
         """What the software of that name is about; None when it is not known."""
         return next((topic for word in words(name) if (topic := self.products.get(word))), None)
 
     def harmlessness(
-        self, title: str, files: Iterable[str], *, without: Collection[str] = ()
+        self, title: str, files: Iterable[str], *, without: re.Pattern[str] | None = None
     ) -> Literal["files", "words"] | None:
         """Whether a change touches only files that people read ("files"), or just says that it does something of the kind ("words")."""
-        files = list(files)
+        files, title = list(files), without.sub(" ", title) if without else title
         if files and all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files):
             return "files"
-        return "words" if any(word in self.harmless_words for word in words(title, without=without)) else None
+        return "words" if any(word in self.harmless_words for word in words(title)) else None
 
 
 @cache
@@ -72,15 +73,18 @@ def load_topics() -> Topics:
     )
 
 
-def words(text: str, *, without: Collection[str] = ()) -> list[str]:
-    """Names in lower case, and the parts of those that are made of several: `maxConnections_db` → maxconnections_db, max, ….
+def any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """Finds the names in a text, whichever way they are joined: restic-rest is restic_rest and "restic rest"."""
+    forms = sorted(
+        {re.sub(r"[-_ ]", "[-_ ]?", name) for name in names if re.fullmatch(r"[\w .@-]+", name)}, key=len, reverse=True
+    )
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(forms) or '(?!)'})(?![A-Za-z0-9])", re.IGNORECASE)
 
-    Those in `without` are left out with all their parts: dns2 is a place, and speaks no more of names than db does.
-    """
+
+def words(text: str) -> list[str]:
+    """Names in lower case, and the parts of those that are made of several: `maxConnections_db` → maxconnections_db, max, …."""
     found = []
     for name in _NAME.findall(text):
-        if name.lower() in without:
-            continue
         found.append(name.lower())
         parts = [part.lower() for part in _PART.findall(name)]
         if len(parts) > 1:
