@@ -31,6 +31,7 @@ class ChangeWeights:
     said_nothing_there: float = 0.46
     said_nothing_opaque: float = 0.5
     said_topic: float = 0.65
+    beside_the_kind: float = 0.75
     said_stopped: float = 0.8
     harmless: float = 0.1
     harmless_words: float = 0.5

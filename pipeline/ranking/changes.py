@@ -83,7 +83,7 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
     first = incident.first_shift({name for name in near if name and incident.affected.get(name, 0) >= 0.5})
     if first is not None and (at - first.at).total_seconds() > SLACK_S:
         return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
-    said, what, common = _said(change, at, incident, weights)
+    said, what, common = _said(change, at, incident, weights, began=first is not None and incident.fills_up)
     reasons += what
     told = where.startswith("names ") or any(reason.startswith("speaks of ") for reason in what)
     shares = bool(set(common) & incident.topics_file.shared) and change.entity in incident.affected
@@ -105,7 +105,7 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
     score = place * said * timely * (1.0 if shares else _reach(change, incident, weights))
     if not (change.diff or told or incident.was_stopped_by(change)):  # what shows a diff did change something
         score *= weights.seldom.get(change.kind, 1.0)
-    if first is None and incident.crept_up:
+    if first is None and incident.fills_up:
         score *= weights.crept_up
     score = round(min(1.0, score), 4)
     return RankedChange(change, score, clears_bar=score >= weights.bar, reasons=tuple(reasons))
@@ -127,9 +127,12 @@ def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
 
 
 def _said(
-    change: Change, at: datetime, incident: Incident, weights: ChangeWeights
+    change: Change, at: datetime, incident: Incident, weights: ChangeWeights, *, began: bool
 ) -> tuple[float, list[str], list[str]]:
-    """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom."""
+    """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom.
+
+    `began`: what fills up clearly began to do so, so that it matters little how often such a thing comes from a change.
+    """
     topics: Topics = incident.topics_file
     shared, tokens = agreement(change, at, incident.lines, incident.rarity, incident.names)
     own = topics.of(words_of_change(change), without=incident.named)
@@ -137,8 +140,10 @@ def _said(
     said = weights.said_nothing_opaque if change.kind in OPAQUE else weights.said_nothing
     if change.kind in WRITTEN and incident.affected.get(change.entity or "", 0.0) == 1.0:
         said = max(said, weights.said_nothing_there)
-    said = max(said, weights.said_topic if common else 0.0)
-    prior = weights.by_change.get(incident.kind, 1.0) if incident.kind else 1.0
+    main = topics.of_kind.get(incident.kind or "")
+    if common:
+        said = max(said, weights.said_topic * (1.0 if main is None or main in common else weights.beside_the_kind))
+    prior = 1.0 if began or incident.kind is None else weights.by_change.get(incident.kind, 1.0)
     said *= min(1.0, prior / weights.seldom_without if not common else 0.5 + prior)
     said += (1 - said) * shared
     reasons = []
@@ -150,7 +155,8 @@ def _said(
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
     outside = [t for t in incident.main_topics if t in topics.outside and not (common and t in topics.by_time)]
-    if outside and shared < 0.6 and not (change.kind in BY_HAND and own.keys() & set(outside)):
+    told = shared >= 0.6 and not set(outside) & topics.machine
+    if outside and not told and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
     harmless = _harmlessness(change, incident) if change.kind in WRITTEN and shared < 0.6 else None
@@ -163,7 +169,8 @@ def _said(
 def _harmlessness(change: Change, incident: Incident) -> Literal["files", "words"] | None:
     if only_comments(change.diff):
         return "files"
-    return incident.topics_file.harmlessness(change.title, change.files, without=incident.named)
+    found = incident.topics_file.harmlessness(change.title, change.files, without=incident.named)
+    return None if found == "words" and change.diff else found  # what it does stands in its diff
 
 
 def _reach(change: Change, incident: Incident, weights: ChangeWeights) -> float:

@@ -55,7 +55,7 @@ class Incident:
         self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
 
     @property
-    def crept_up(self) -> bool:
+    def fills_up(self) -> bool:
         """Whether it is of a kind that fills up: where nothing of it clearly began to move, it did so all along."""
         return bool(self.ranked) and self.kind in {"disk_full", "memory_leak"}
 

@@ -139,6 +139,7 @@ _PLAIN = frozenset(
 _CARRIER = re.compile(r"took effect with “[^”]*” \([^)]*\)")
 _PLACE = re.compile(r"^(?:.*/)?(?:stacks|hosts|host_vars|group_vars|compose|apps)/[^/]+/")
 """The part of a path that says where, not what."""
+_DEVICE = re.compile(r"/?(?:dev/)?(?:sd[a-z]\d*|nvme\d\w*|dev)")
 _COMMENTS = ("#", "//", ";", "<!--", "/*", "* ", '"""', "{#")
 NAMED, PLAIN = 1.0, 0.2
 """What a shared token counts: a name of several parts or a telling number, and a plain word."""
@@ -147,6 +148,8 @@ NO_ERROR = 0.3
 SEEN_BEFORE = 0.2
 """What a token counts that stood in the logs before the change already."""
 MIN_NAME = 5
+MOST_BY_WORDS = 0.3
+"""Plain words alone never make a sign."""
 ANNOUNCED = timedelta(seconds=45)
 MAX_LINES = 400
 MAX_CHARACTERS = 20_000
@@ -218,12 +221,18 @@ def agreement(
     for token in best.keys() & before:
         best[token] *= SEEN_BEFORE
     telling = sorted(best, key=lambda token: (-best[token], token))[:3]
-    return 1 - math.exp(-sum(sorted(best.values(), reverse=True)[:6])), tuple(telling)
+    counted = sorted(best, key=lambda token: -best[token])[:6]
+    names_shared = sum(best[token] for token in counted if _is_name(token))
+    words_shared = sum(best[token] for token in counted if not _is_name(token))
+    return 1 - math.exp(-names_shared - min(words_shared, MOST_BY_WORDS)), tuple(telling)
 
 
 def _is_called(token: str, names: frozenset[str]) -> bool:
     """Whether it is a name of somebody, or a longer form of one (adguardhome): it says who, and not what."""
-    return token in names or (token.isalpha() and any(len(n) >= MIN_NAME and token.startswith(n) for n in names))
+    token = token.removesuffix(".service")
+    if token in names or _DEVICE.fullmatch(token):
+        return True
+    return token.isalpha() and any(len(name) >= MIN_NAME and token.startswith(name) for name in names)
 
 
 def rarity_among(changes: Iterable[Change]) -> dict[str, float]:

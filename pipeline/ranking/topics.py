@@ -31,11 +31,14 @@ class Topics:
     machine: frozenset[str]
     by_time: frozenset[str]
     of_kind: dict[str, str]
+    whole: frozenset[str]
 
     def of(self, text: str, *, without: re.Pattern[str] | None = None) -> Counter[str]:
         """How many different words of each topic the text has; `without` finds names, which say where and not what."""
         text = without.sub(" ", text) if without else text
-        return Counter(topic for word in set(words(text)) for topic in self.of_word.get(word, ()))
+        alone = {name.lower() for name in _NAME.findall(text)}
+        told = alone | (set(words(text)) - self.whole)
+        return Counter(topic for word in told for topic in self.of_word.get(word, ()))
 
     def of_product(self, name: str) -> str | None:
         """What the software of that name is about; None when it is not known."""
@@ -70,6 +73,7 @@ def load_topics() -> Topics:
         frozenset(document["machine"]),
         frozenset(document["by_time"]),
         document["of_kind"],
+        frozenset(document["whole"]),
     )
 
 

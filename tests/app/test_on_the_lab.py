@@ -220,6 +220,7 @@ def test_doctor_finds_everything_that_is_configured(sre) -> None:
         "log files": "ok",
         "loki": "not configured",
         "changes": "ok",
+        "baselines": "not configured",
         "ansible": "ok",
         "runbooks": "ok",
         "language model": "not configured",

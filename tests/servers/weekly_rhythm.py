@@ -49,7 +49,9 @@ def rhythm() -> Iterable[Series]:
     yield from (("node_memory_MemAvailable_bytes", labels[name], samples(name, share=True)) for name in labels)
     yield from (("node_memory_MemTotal_bytes", labels[name], samples(name, share=False)) for name in labels)
     yield from (("up", labels[name], [(at.timestamp(), 1.0) for at in moments]) for name in labels)
-    crowd = [(NOW - timedelta(hours=1)).timestamp()]
+    crowd = [
+        (NOW - timedelta(minutes=4 * place)).timestamp() for place in range(45, -1, -1)
+    ]  # at whatever moments it is looked at
     for number in range(1_001):
         of = {"job": "node", "instance": f"crowd{number}:9100"}
         yield "node_netstat_Tcp_CurrEstab", of, [(at, 5.0) for at in crowd]
