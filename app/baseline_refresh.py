@@ -72,6 +72,7 @@ async def refresh(baselines: Baselines, learner: Learner) -> None:
     try:
         due = await asyncio.to_thread(baselines.due, now())
         if not due:
+            baselines.problem = None  # somebody else has learnt
             return
         done = await learner.learn(now(), due)
     except SreError as error:

@@ -192,12 +192,12 @@ def _baselines(settings: Settings, baselines: Baselines | None) -> Component:
     except StoreError as error:
         return Component("baselines", "failed", str(error), unlocks, "check SRE_DATA_DIR")
     told = [f"{sum(row.series for row in kept):,} series of {plural(len(kept), 'signal')}"] if kept else []
-    oldest = min((row.learnt_at for row in kept), default=now())
-    told += [f"learnt {ago(oldest, now())}"] if kept else ["nothing is learnt yet"]
+    newest = max((row.learnt_at for row in kept), default=now())
+    told += [f"learnt {ago(newest, now())}"] if kept else ["nothing is learnt yet"]
     told += [f"not learnt: {each}" for each in baselines.left_out] if baselines else []
     if baselines and baselines.problem:
         return Component("baselines", "failed", "; ".join([*told, baselines.problem]), unlocks, learn)
-    if now() - oldest > GOOD_FOR:
+    if now() - newest > GOOD_FOR:
         return Component("baselines", "failed", f"{', '.join(told)}: too long to go by", unlocks, learn)
     return Component("baselines", "ok" if kept else "not configured", ", ".join(told), unlocks, "" if kept else learn)
 

@@ -126,14 +126,25 @@ async def build_timeline(
     from pipeline.timeline import timeline
 
     moment = now()
+    if sources is None:
+        sources = build_sources(settings)
+        sources.baselines = build_kept_baselines(settings)
     return await timeline(
-        sources or build_sources(settings),
+        sources,
         settings.zone,
         refuse_future(at, field="at") if at else moment,
         around,
         now=moment,
         deadline_s=settings.question_deadline_s,
     )
+
+
+def build_kept_baselines(settings: Settings) -> Baselines | None:
+    """What was learnt before, for a process that has no store open; None when nothing was."""
+    from core.store import FILE_NAME, Store
+
+    file = settings.data_dir / FILE_NAME
+    return build_baselines(settings, Store(file)) if file.exists() else None
 
 
 def build_baselines(settings: Settings, store: Store) -> Baselines | None:

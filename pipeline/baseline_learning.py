@@ -101,6 +101,9 @@ class Learner:
             except SourceError as error:
                 done.problems.append(f"{signal.name}: {error}")
                 continue
+            if not baseline.keys and await asyncio.to_thread(self._baselines.knows, signal):
+                done.problems.append(f"{signal.name}: nothing is recorded any more; what was learnt before stays")
+                continue
             await asyncio.to_thread(self._baselines.keep, signal, baseline, now)
             done.signals += 1
             done.series += len(baseline.keys)

@@ -85,6 +85,10 @@ class Baselines:
             if row is None or now - row.learnt_at >= STALE or not self._is_sound(row)
         ]
 
+    def knows(self, signal: Signal) -> bool:
+        """Whether anything that still fits is kept of it. Raises StoreError."""
+        return any(known == signal and row is not None and row.series > 0 for known, row in self.status())
+
     def keep(self, signal: Signal, baseline: Baseline, now: datetime) -> None:
         """Raises StoreError."""
         self._store.keep(baseline, definition_of(signal, self._zone), now)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from core.vocabulary import Cause, CauseKind, Evidence, Window
 from pipeline.brief import Brief, Movement
 from pipeline.log_evidence import LINES_QUOTED, quote
+from pipeline.ranking.places import names
 from pipeline.ranking.shifts import CLEAR_SHIFT
 from pipeline.ranking.topics import load_topics
 from pipeline.ranking.topics import words as words_of
@@ -36,6 +37,8 @@ KIND_OF: tuple[tuple[str, CauseKind], ...] = (
     ("connections", "connection_exhaustion"),
 )  # fmt: skip
 """What errors about a topic mean, the most telling first."""
+TELLING_WORDS = 2
+"""One word in one line may mean anything."""
 HARDWARE = frozenset({"disk_failure", "hardware", "power"})
 VAGUE_KINDS = frozenset({"crash_loop", "io_stall", "dependency_down"})
 """Kinds that say what is seen rather than why."""
@@ -71,7 +74,9 @@ def with_log_cause(brief: Brief, moved: Movement, lines: Sequence[LogLine]) -> B
     if entity == cause.entity:
         return replace(brief, cause=cause.model_copy(update={"kind": kind})) if kind else brief
     who = f"{plain(entity)} reports errors" if entity else "the connection to the outside is reported as broken"
-    by = [line for line in near if entity is None or line.entity == entity]
+    by = [
+        line for line in near if (OUTSIDE in load_topics().of(line.text) if entity is None else line.entity == entity)
+    ]
     return _instead(brief, who, entity, kind or "dependency_down", by)
 
 
@@ -167,7 +172,7 @@ def _behind(name: str, failing: set[str], errors: Sequence[LogLine], inventory: 
         line.entity
         for line in errors
         if line.entity in failing
-        and (name in line.text or said & _triples(line.text) or is_a in load_topics().of(line.text))
+        and (names(line.text, name) or said & _triples(line.text) or is_a in load_topics().of(line.text))
     }
     below = failing & set(inventory.downstream(name))
     # Lines are few: where some quote it, the others that fail in the same way are taken to depend on it, too.
@@ -183,5 +188,5 @@ def _triples(text: str) -> set[tuple[str, ...]]:
 def _kind(errors: Sequence[LogLine]) -> CauseKind | None:
     found: Counter[str] = Counter()
     for line in errors:
-        found.update(set(load_topics().of(line.text)))
-    return next((kind for topic, kind in KIND_OF if found[topic]), None)
+        found.update(load_topics().of(line.text))
+    return next((kind for topic, kind in KIND_OF if found[topic] >= TELLING_WORDS), None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
 from pipeline.brief import Brief, Changed, Gaps, Movement
@@ -24,6 +24,8 @@ LOGS_BEFORE, LOGS_AFTER = timedelta(minutes=30), timedelta(minutes=30)
 BAD = ("error", "warning")
 MAX_CHANGES = 1000
 MAX_LINES = 400
+AT_ONCE = timedelta(minutes=2)
+"""After the onset, the lines that tell who complained first."""
 MOVED_READ = 8
 """Of the entities that moved, so many have their logs read."""
 SHOWN = 5
@@ -79,7 +81,8 @@ async def with_suspects(
     candidates = [
         change for change in changes if change.kind != "alert" and (change.effective_at or change.at) <= moved.onset
     ]
-    ranked = rank_changes(
+    ranked = await asyncio.to_thread(  # a busy day of changes takes a second
+        rank_changes,
         candidates,
         moved.onset,
         symptoms=moved.shifts,
@@ -153,9 +156,22 @@ async def _log_lines(
     window = Window(start=moved.onset - LOGS_BEFORE, end=min(brief.question.at, moved.onset + LOGS_AFTER))
     onset = Window(start=moved.onset - SINCE, end=min(brief.question.at, moved.onset + UNTIL))
     own, all_lines = await asyncio.gather(
-        logs.query(window, entities=set(names), levels=BAD, limit=MAX_LINES),
-        logs.query(onset, levels=BAD, limit=MAX_LINES),
+        _bad_lines(logs, window, moved.onset + AT_ONCE, set(names), gaps),
+        _bad_lines(logs, onset, moved.onset + AT_ONCE, (), gaps),
     )
-    for line in (*own.gaps, *all_lines.gaps):
-        gaps.add(line)
-    return own.lines, [line for line in all_lines.lines if line not in own.lines]
+    return own, [line for line in all_lines if line not in own]
+
+
+async def _bad_lines(
+    logs: LogSource, window: Window, split: datetime, entities: Collection[str], gaps: Gaps
+) -> list[LogLine]:
+    """Errors and warnings, as many from before `split` as from after it: what goes on complaining must not hide who began."""
+    parts = [Window(start=window.start, end=min(split, window.end))]
+    if split < window.end:
+        parts.append(Window(start=split, end=window.end))
+    queries = (logs.query(part, entities=entities, levels=BAD, limit=MAX_LINES // 2) for part in parts)
+    found = await asyncio.gather(*queries)
+    for result in found:
+        for line in result.gaps:
+            gaps.add(line)
+    return list(dict.fromkeys(line for result in found for line in result.lines))

@@ -94,9 +94,10 @@ async def mine(
     before = Window(start=window.start - BEFORE, end=window.start - timedelta(microseconds=1))
     parts = source.scan(before, entities=entities, levels=levels)
     compared: Window | None = before
-    if cut := await _read(parts, kinds.count_before, before, now + BEFORE_SHARE * deadline_s, gaps):
-        compared = Window(start=before.start, end=cut) if cut > before.start else None
-        gaps.append(f"logs: of the hour before, only what is older than {isoformat(cut)} was counted, to compare with")
+    missing = list[str]()
+    if await _read(parts, kinds.count_before, before, now + BEFORE_SHARE * deadline_s, missing):
+        compared = None
+        gaps.append("logs: the hour before could not be counted in time, so what is new is not known")
     if not levels and not kinds.before:
         compared = None  # nobody wrote anything then: all would be new
     parts = source.scan(window, entities=entities, levels=levels)
@@ -106,9 +107,12 @@ async def mine(
         gaps.append(
             f"logs: within {deadline_s:g} s lines were counted up to {isoformat(cut)}; ask for a shorter window"
         )
+    if set(missing) - set(gaps):  # more is missing of the hour before than of the window
+        compared = None
+        gaps += missing
     if kinds.forgotten:
         gaps.append(f"logs: {kinds.forgotten} lines of {kinds.given_up} rare kinds were counted and not looked at")
-    rate = max(counted.length, SECOND) / max(compared.length, SECOND) if compared else None
+    rate = max(window.length, SECOND) / max(compared.length, SECOND) if compared else None
     templates = [_template(kind, rate, kinds.slot_starts) for kind in kinds]
     return MinedLogs(
         window=counted,

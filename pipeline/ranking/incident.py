@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.vocabulary import CauseKind, Change
 from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
-from pipeline.ranking.places import entity_in, reaches
+from pipeline.ranking.places import entity_in, names, reaches
 from pipeline.ranking.series_names import words_of
 from pipeline.ranking.shifts import CLEAR_SHIFT, Shift
 from pipeline.ranking.text import LogLines, is_error, rarity_among
@@ -77,7 +77,7 @@ class Incident:
         naming = {
             writer
             for _, writer, text in self.lines
-            if writer not in {None, entity} and is_error(text) and entity.lower() in text.lower()
+            if writer not in {None, entity} and is_error(text) and names(text, entity)
         }
         return len(naming) >= NAMED_BY
 
@@ -112,7 +112,7 @@ class Incident:
 
 def _affected(ranked: Sequence[RankedEntity], lines: LogLines) -> dict[str, float]:
     """How much each entity is part of the symptom, 0..1."""
-    top = ranked[0].score if ranked else 1.0
+    top = (ranked[0].score if ranked else 0.0) or 1.0
     found = {
         each.entity: max(
             min(1.0, max(0.0, each.score / top)) ** 2, MOVED_TOO if each.shifts[0].score >= CLEAR_SHIFT else 0.0

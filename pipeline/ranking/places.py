@@ -37,8 +37,8 @@ def nearness(
         near, words = _relation(change.entity, name, topology)
         if near * weight > best:
             best, where = near * weight, words
-        named = NAMED if change.entity is None or _names(change.title, name) else NAMED_ELSEWHERE
-        if named * weight > best and _names(text, name):
+        named = NAMED if change.entity is None or names(change.title, name) else NAMED_ELSEWHERE
+        if named * weight > best and names(text, name):
             best, where = named * weight, f"names {name}"
     return best, where
 
@@ -75,5 +75,5 @@ def reaches(entity: str, upstream: str, topology: Mapping[str, Sequence[str]]) -
     return _steps(entity, upstream, topology) is not None
 
 
-def _names(text: str, entity: str) -> bool:
+def names(text: str, entity: str) -> bool:
     return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(entity)}(?![A-Za-z0-9])", text, re.IGNORECASE))

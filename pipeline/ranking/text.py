@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from core.vocabulary import Change
 
@@ -140,7 +141,7 @@ _CARRIER = re.compile(r"took effect with “[^”]*” \([^)]*\)")
 _PLACE = re.compile(r"^(?:.*/)?(?:stacks|hosts|host_vars|group_vars|compose|apps)/[^/]+/")
 """The part of a path that says where, not what."""
 _DEVICE = re.compile(r"/?(?:dev/)?(?:sd[a-z]\d*|nvme\d\w*|dev)")
-_COMMENTS = ("#", "//", ";", "<!--", "/*", "* ", '"""', "{#")
+_COMMENTS = ("#", "//", ";", "<!--", "/*", '"""', "{#")
 NAMED, PLAIN = 1.0, 0.2
 """What a shared token counts: a name of several parts or a telling number, and a plain word."""
 NO_ERROR = 0.3
@@ -155,7 +156,8 @@ MAX_LINES = 400
 MAX_CHARACTERS = 20_000
 
 
-def tokens(text: str) -> set[str]:
+@lru_cache(maxsize=4096)  # the same lines are held against every change
+def tokens(text: str) -> frozenset[str]:
     """Names, numbers and words in lower case, with the parts of paths and dotted names; short and empty ones aside."""
     found = set()
     for token in _TOKEN.findall(text[:MAX_CHARACTERS]):
@@ -164,7 +166,7 @@ def tokens(text: str) -> set[str]:
         for each in {lowered, *parts}:
             if len(each) >= 3 and each not in _PLAIN and not (each.isdigit() and len(each) < 3):
                 found.add(each)
-    return found
+    return frozenset(found)
 
 
 def words_of_change(change: Change) -> str:

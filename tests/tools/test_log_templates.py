@@ -14,7 +14,7 @@ from core.vocabulary import Window
 from tools.log_kinds import DEPTH, MAX_CACHED, MAX_ENTITIES, MAX_KINDS, Kinds, key_of, words_of
 from tools.log_templates import mine
 from tools.logfiles import LogFiles
-from tools.logs import LogLine
+from tools.logs import LogLine, LogResult
 
 START = datetime(2026, 11, 22, 14, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -273,14 +273,14 @@ async def test_out_of_time_is_stated_with_the_moment_that_was_got_to(tmp_path):
     write(tmp_path, "a.log", every(20 * MILLISECONDS, lambda n: f"INFO request {n} served"))
     mined = await mine(files(tmp_path), WINDOW, deadline_s=1.0)
     before, cut = mined.gaps
-    assert "of the hour before, only what is older than 2026-11-22T13:" in before
+    assert before == "logs: the hour before could not be counted in time, so what is new is not known"
     assert "lines were counted up to 2026-11-22T14:" in cut
     assert 0 < mined.lines < 180_000
     assert mined.window.start == START
     assert START < mined.window.end < START + HOUR
     [template] = mined.templates
     assert not template.new
-    assert not template.spiking, "rates are compared over what was read"
+    assert not template.spiking, "with nothing to compare with, nothing is more than usual"
     assert template.last <= mined.window.end
 
 
@@ -289,3 +289,21 @@ async def test_nothing_to_read_is_nothing_found(tmp_path):
     assert (mined.templates, mined.lines) == ((), 0)
     assert "no file matches" in mined.gaps[0]
     assert len(mined.gaps) == 1
+
+
+async def test_what_could_not_be_compared_is_not_called_new():
+    """The hour before cannot be read, the window can: a steady complaint is nothing new."""
+    line = LogLine(at=START + timedelta(minutes=5), entity="db", level="error", text="slow disk")
+
+    class HalfReadable:
+        async def scan(self, window, *, entities=(), levels=()):
+            if window.start < START:
+                yield LogResult(gaps=("loki: answers 503",))
+            else:
+                yield LogResult(lines=(line,) * 30, returned=30, available=30)
+
+    mined = await mine(HalfReadable(), WINDOW, levels=("error",))
+    [template] = mined.templates
+    assert not template.new
+    assert mined.compared_with is None
+    assert "loki: answers 503" in mined.gaps
