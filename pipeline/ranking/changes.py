@@ -29,6 +29,8 @@ BY_HAND = frozenset({"manual", "flag", "guest_lifecycle"})
 """Kinds by which somebody may do to the hardware what otherwise comes from outside."""
 WRITTEN = frozenset({"config_commit", "ansible_task", "annotation", "manual"})
 """Kinds that may change nothing that runs: a release always does."""
+CERTAIN = 0.6
+"""An agreement with the lines that overrules what else speaks against a change."""
 VAGUE = 2
 """Reasons of a candidate that only has a place and a time."""
 ALONE = 1.1
@@ -83,7 +85,7 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
     first = incident.first_shift({name for name in near if name and incident.affected.get(name, 0) >= 0.5})
     if first is not None and (at - first.at).total_seconds() > SLACK_S:
         return RankedChange(change, 0.02 * place, clears_bar=False, reasons=(f"{first.series} moved before it", where))
-    said, what, common = _said(change, at, incident, weights, began=first is not None and incident.fills_up)
+    said, what, common, shared = _said(change, at, incident, weights, began=first is not None and incident.fills_up)
     reasons += what
     told = where.startswith("names ") or any(reason.startswith("speaks of ") for reason in what)
     shares = bool(set(common) & incident.topics_file.shared) and change.entity in incident.affected
@@ -91,6 +93,10 @@ def _judged(change: Change, incident: Incident, weights: ChangeWeights) -> Ranke
         place = max(place, weights.sharing)
     elif common and where.startswith("names "):
         place = max(place, weights.named_and_about)
+    elif (
+        shared >= CERTAIN and " which depends on " in where
+    ):  # what a client asks for stands in the errors of who serves it
+        place = max(place, weights.sharing)
     delay = weights.delay_s.get(change.kind, 1800.0)
     if slow := [weights.accumulating[topic] for topic in common if topic in weights.accumulating]:
         delay *= max(slow)
@@ -120,7 +126,12 @@ def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
     vague = [each for each in clear if len(each.reasons) == VAGUE]
     rivals = [each for each in vague if each.change.kind in OPAQUE] or vague
     told = max((each.score for each in clear if each not in vague), default=0.0)
-    doubtful = [each for each in vague if len(rivals) > 1 or each not in rivals or each.score < ALONE * told]
+    doubtful = [
+        each
+        for each in vague
+        if each not in rivals
+        or each.score < ALONE * max([told, *(rival.score for rival in rivals if rival is not each)])
+    ]
     return [
         replace(r, clears_bar=False, reasons=(*r.reasons, "no sign but this")) if r in doubtful else r for r in ranked
     ]
@@ -128,8 +139,9 @@ def _told_apart(ranked: list[RankedChange]) -> list[RankedChange]:
 
 def _said(
     change: Change, at: datetime, incident: Incident, weights: ChangeWeights, *, began: bool
-) -> tuple[float, list[str], list[str]]:
-    """How convincing the change is by what it speaks of, 0..1, with the reasons, and the topics it shares with the symptom.
+) -> tuple[float, list[str], list[str], float]:
+    """How convincing the change is by what it speaks of, 0..1, with the reasons, the topics that it shares with the symptom, and how
+    far its words agree with the lines.
 
     `began`: what fills up clearly began to do so, so that it matters little how often such a thing comes from a change.
     """
@@ -155,15 +167,15 @@ def _said(
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
     outside = [t for t in incident.main_topics if t in topics.outside and not (common and t in topics.by_time)]
-    told = shared >= 0.6 and not set(outside) & topics.machine
+    told = shared >= CERTAIN and not set(outside) & topics.machine
     if outside and not told and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside
         reasons.append(f"the symptom is about {outside[0].replace('_', ' ')}, which no such change brings about")
-    harmless = _harmlessness(change, incident) if change.kind in WRITTEN and shared < 0.6 else None
+    harmless = _harmlessness(change, incident) if change.kind in WRITTEN and shared < CERTAIN else None
     if harmless is not None:
         said *= weights.harmless if harmless == "files" else weights.harmless_words
         reasons.append("changes nothing that runs" if harmless == "files" else "hardly changes what runs, by its title")
-    return said, reasons, common
+    return said, reasons, common, shared
 
 
 def _harmlessness(change: Change, incident: Incident) -> Literal["files", "words"] | None:
