@@ -31,13 +31,13 @@ class ChangeWeights:
     said_nothing_there: float = 0.46
     said_nothing_opaque: float = 0.5
     said_topic: float = 0.65
-    beside_the_kind: float = 0.75
+    beside_the_kind: float = 0.66
     said_stopped: float = 0.8
     harmless: float = 0.1
     harmless_words: float = 0.5
     outside: float = 0.35
     seldom: Mapping[str, float] = field(
-        default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.8, "annotation": 0.6}
+        default_factory=lambda: {"alert": 0.1, "package_update": 0.6, "restart": 0.6, "backup": 0.5, "annotation": 0.6}
     )
     by_change: Mapping[CauseKind, float] = field(
         default_factory=lambda: {

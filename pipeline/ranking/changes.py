@@ -166,7 +166,11 @@ def _said(
         reasons.append(f"speaks of {', '.join(tokens)}, as the logs do")
     if common:
         reasons.append(f"is about {common[0].replace('_', ' ')}, as the symptom is")
-    outside = [t for t in incident.main_topics if t in topics.outside and not (common and t in topics.by_time)]
+    outside = [
+        t
+        for t in incident.main_topics
+        if t in topics.outside and (incident.ran_out or not (common and t in topics.by_time))
+    ]
     told = shared >= CERTAIN and not set(outside) & topics.machine
     if outside and not told and not (change.kind in BY_HAND and own.keys() & set(outside)):
         said *= weights.outside

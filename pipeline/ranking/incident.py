@@ -19,6 +19,7 @@ MOVED_TOO = 0.6
 MAINLY = 0.65
 """Who is part of the symptom by so much of the most affected one's share says what it is about."""
 NAMED_BY = 2
+JUST_ENDED_DAYS = 0.05
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
 
@@ -52,7 +53,19 @@ class Incident:
         most = max(self.topics.values(), default=1)
         if kind in self.topics_file.of_kind:
             self.topics[self.topics_file.of_kind[kind]] = most + 1
+        if self.ran_out:
+            self.topics["expiry"] = most + 1
         self.main_topics = [topic for topic, count in self.topics.most_common() if count >= TOPIC_PART * most]
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether a certificate ended just then: by itself, as one that was put in its place would have ended at another time."""
+        return self.kind == "certificate_expiry" and any(
+            "certificate" in shift.series and abs(shift.after) < JUST_ENDED_DAYS
+            for ranked in self.ranked
+            if self.affected.get(ranked.entity, 0.0) >= MAINLY
+            for shift in ranked.shifts
+        )
 
     @property
     def fills_up(self) -> bool:
