@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.lazy_knowledge import LazyKnowledge
 from core.clock import now, refuse_future
-from core.errors import ConfigurationError, KnowledgeError
+from core.errors import ConfigurationError
 from core.redact import redact
 from core.settings import Settings
 from core.telemetry import charge
-from core.vocabulary import Passage, Program, Timeline
-from pipeline.sources import Knowledge, Sources
+from core.vocabulary import Program, Timeline
+from pipeline.sources import Sources
 from tools import alertmanager, grafana, loki, prometheus
 from tools.alerts import AlertSource
 from tools.ansible_inventory import AnsibleTrees
@@ -114,7 +114,7 @@ def build_sources(settings: Settings) -> Sources:
         logs=build_logs(settings, loki_source),
         loki=loki_source,
         changes=build_change_sources(settings, prometheus_source, grafana_source),
-        knowledge=LazyKnowledge(index_directory(settings), settings.data_dir),
+        knowledge=build_knowledge(index_directory(settings), settings.data_dir),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
 
@@ -260,31 +260,9 @@ def index_directory(settings: Settings) -> Path:
     return settings.data_dir / "index"
 
 
-class LazyKnowledge:
-    """The index, opened by the first search: a question that needs no page does not pay for Chroma's import."""
-
-    def __init__(self, directory: Path, data_dir: Path) -> None:
-        self._directory = directory
-        self._data_dir = data_dir
-        self._index: Knowledge | None = None
-        self._opening = threading.Lock()
-
-    def _opened(self) -> Knowledge:
-        if not self._directory.exists():
-            raise KnowledgeError("no documents are indexed yet (run: sre ingest)")
-        with self._opening:
-            if self._index is None:
-                self._index = build_index(self._directory, self._data_dir)
-            return self._index
-
-    def search(self, query: str, k: int = 3) -> list[Passage]:
-        return self._opened().search(query, k)
-
-    def nearest(self, query: str, k: int = 3) -> list[Passage]:
-        return self._opened().nearest(query, k)
-
-    def sections(self, document: str) -> list[Passage]:
-        return self._opened().sections(document)
+def build_knowledge(directory: Path, data_dir: Path) -> LazyKnowledge:
+    """The search over the documents that are indexed in `directory`; nothing is opened yet."""
+    return LazyKnowledge(directory, lambda: build_index(directory, data_dir))
 
 
 def _source(

@@ -11,12 +11,8 @@ from collections.abc import Iterator, Sequence
 from core.vocabulary import Cause
 from pipeline.brief import Brief
 from pipeline.general_steps import load_general_steps
-from pipeline.verification.belonging import (
-    misplaced_alerts,
-    reversed_changes,
-    severities_against_ground,
-    states_against_ground,
-)
+from pipeline.verification.belonging import adjusted_otherwise, misplaced_alerts, reversed_changes
+from pipeline.verification.causes import carries_cause, cause_without_ground
 from pipeline.verification.claims import LINK, Claim, cited, read_claims
 from pipeline.verification.commands import code_without_ground, commands_without_ground, links_without_ground
 from pipeline.verification.comparisons import comparisons_against_ground
@@ -28,11 +24,8 @@ from pipeline.verification.moments import moments_without_ground
 from pipeline.verification.names import names_without_ground
 from pipeline.verification.numbers import numbers_without_ground
 from pipeline.verification.reading import Reading, read
-from pipeline.verification.reasons import (
-    carries_cause,
-    cause_without_ground,
-    step_without_ground,
-)
+from pipeline.verification.states import alerts_against_ground, health_against_ground, severities_against_ground
+from pipeline.verification.steps import step_without_ground
 from pipeline.verification.topics import topics_without_ground
 from pipeline.verification.trends import trends_against_ground
 
@@ -120,7 +113,7 @@ def _wrong(
     for piece in _pieces(reading, ground, library, nearby=library.ground(paragraph), known=known, cause=cause):
         yield f"{piece} {where}"
     if claim.kind != "heading" and not reading.links:  # under a link stands the title of its item
-        yield from _contradictions(reading, ground, library.background, known)
+        yield from _contradictions(reading, ground, library, known)
 
 
 def _pieces(
@@ -148,21 +141,23 @@ def _of_step(reading: Reading, cause: Cause | None) -> frozenset[str]:
     return frozenset({cause.entity.lower()} if from_a_page and cause and cause.entity else ())
 
 
-def _contradictions(reading: Reading, cites: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
+def _contradictions(reading: Reading, cites: Ground, library: Library, known: frozenset[str]) -> Iterator[str]:
     """What the cited items say otherwise, or leave open."""
     checks = (
         trends_against_ground,
-        states_against_ground,
+        health_against_ground,
+        alerts_against_ground,
         severities_against_ground,
         reversed_changes,
+        adjusted_otherwise,
         comparisons_against_ground,
     )
     for word in (word for check in checks for word in check(reading, cites)):
         yield f"“{word}” is not what {cites.listed} shows"
     for topic in topics_without_ground(reading, cites):
         yield f"{cites.listed} {'are' if len(cites.items) > 1 else 'is'} not about {topic}"
-    yield from cause_without_ground(reading, cites)
-    yield from step_without_ground(reading, cites, asked, known)
+    yield from cause_without_ground(reading, cites, library.everything)
+    yield from step_without_ground(reading, cites, library.background, known)
 
 
 def _told(claim: Claim) -> str:

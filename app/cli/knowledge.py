@@ -12,7 +12,7 @@ from app.cli.screen import Batch, counting, read_lines, say
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from app.wiring import LazyKnowledge
+    from app.lazy_knowledge import LazyKnowledge
     from core.settings import Settings
     from core.vocabulary import Passage
 
@@ -64,11 +64,11 @@ def search(
     """Find the page that helps."""
     if batch is None and not (query or "").strip():
         raise InvalidInput("query: it is empty; search for something like: sre search 'restart the DNS stack'")
-    from app.wiring import LazyKnowledge, index_directory
+    from app.wiring import build_knowledge, index_directory
     from core.settings import load_settings
 
     settings = load_settings()
-    knowledge = LazyKnowledge(index or index_directory(settings), settings.data_dir)
+    knowledge = build_knowledge(index or index_directory(settings), settings.data_dir)
     if batch is not None:
         done = Batch()
         for number, line in read_lines(batch):

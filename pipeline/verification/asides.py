@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pipeline.verification.counting import counts_cited, counts_lines
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import Ground, Role, counted
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
 _SPANS: dict[float, Role] = {3600.0: "hour ago", 86_400.0: "yesterday", 604_800.0: "last week"}
+_SINCE = re.compile(r"\b(?:for at least|in|over|within|since|for) $")
 _MORE = re.compile(r"\s*(?:more|others?|further)\b", re.IGNORECASE)
 _THINGS = re.compile(
     r"\s(?:\w+\s)?(?:things?|steps?|ways?|options?|possibilit\w+|causes?|candidates?|reasons?|points?|facts?|signals?|measurements?|items?|"
@@ -39,6 +41,8 @@ def _is_structure(quantity: Quantity, reading: Reading, ground: Ground, facts: F
     if quantity.dimension != "count" or quantity.value != int(quantity.value):
         return False
     count = int(quantity.value)
+    if counts_cited(quantity, reading, ground) or counts_lines(quantity, reading, ground):
+        return True
     if quantity.spelled and _PICKED.search(reading.lower[: quantity.start]):
         return True
     if count == reading.claim.follow > 1 or (quantity.spelled and _THINGS.match(reading.lower, quantity.end)):
@@ -73,8 +77,10 @@ def _is_role(quantity: Quantity, reading: Reading, ground: Ground) -> bool:
     """ "a week ago", said of a value that an item calls last week's."""
     role = _SPANS.get(quantity.value)
     ago = reading.lower[quantity.end :].lstrip().startswith(("ago", "earlier", "before"))
-    ago = ago or reading.lower[: quantity.start].endswith("for at least ")
-    return quantity.dimension == "seconds" and ago and any(figure.role == role for figure in ground.figures)
+    ago = ago or bool(_SINCE.search(reading.lower[: quantity.start]))
+    return (
+        quantity.dimension == "seconds" and role is not None and ago and any(role in item.text for item in ground.items)
+    )
 
 
 def _is_label(quantity: Quantity, reading: Reading, ground: Ground) -> bool:

@@ -6,21 +6,22 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from pipeline.verification.diffs import sides
 from pipeline.verification.ground import CAMEL, Ground, tokens_of
 from pipeline.verification.reading import Reading, trimmed
 
 _ON = re.compile(r"[^.;]{0,40}?\b(?:on|at|for|of)\s(?:the\s)?(?P<name>[\w-]+)")
-_FIRES = re.compile(r"\b(?:fir(?:es|ing|ed(?! and ended))|active)\b")
-_OVER = re.compile(
-    r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
-)
 _FROM = re.compile(r"\bfrom (?:about )?(?P<value>[\w./:-]{1,80})(?= (?:\w+ )?to )")
+_RAISED = re.compile(
+    r"\b(?:(?P<setting>raised|raising|lengthened|extended|prolonged)|increas(?:ed|ing)|doubled|tripled|quadrupled|enlarged)\b"
+)
+_LOWERED = re.compile(
+    r"\b(?:(?P<setting>lowered|lowering|shortened|shortening)|reduc(?:ed|ing)|halved|decreased|cut|trimmed)\b"
+)
 _TO = re.compile(
     r"\b(?:from [\w./:-]{1,80}(?: \w+)?|updated?|upgraded?|downgraded?|went|changed|set|raised|lowered|reduced|increased|switched|bumped|back|listens?|down|up)"
     r"(?: on)? to (?:version )?(?P<value>[\w./:-]{1,80})"
 )
-_SEVERITIES = ("critical", "warning")
-_STATE = re.compile(r"\b(firing|pending|suppressed|resolved)\b")
 
 
 def misplaced_alerts(reading: Reading, ground: Ground) -> Iterator[str]:
@@ -58,7 +59,9 @@ def of_another(real: datetime, reading: Reading, ground: Ground) -> bool:
 def reversed_changes(reading: Reading, ground: Ground) -> Iterator[str]:
     """ "from 4 to 2", "down to 2", of a change whose removed line has the 2 and whose added line has the 4."""
     for item in ground.items:
-        old, new = _sides(item.raw.lower()) if item.id.startswith("C") else (set[str](), set[str]())
+        old, new = (
+            _values("\n".join(lines)) for lines in (sides(item.raw.lower()) if item.id.startswith("C") else ((), ()))
+        )
         for match in (*_FROM.finditer(reading.lower), *_TO.finditer(reading.lower)) if old and new else ():
             wrong, right = (new, old) if match.re is _FROM else (old, new)
             if trimmed(match["value"]) in wrong - right:
@@ -66,48 +69,18 @@ def reversed_changes(reading: Reading, ground: Ground) -> Iterator[str]:
                 return
 
 
-def _sides(text: str) -> tuple[set[str], set[str]]:
-    """What a change took away and what it put there: the lines of its diff, and both ends of "a → b"."""
-    old, new = set[str](), set[str]()
-    for line in text.split("\n"):
-        if line.startswith("-"):
-            old |= _values(line[1:])
-        elif line.startswith("+"):
-            new |= _values(line[1:])
-        elif "→" in line:
-            before, _, after = line.partition("→")
-            old |= _values(before)
-            new |= _values(after)
-    return old, new
+def adjusted_otherwise(reading: Reading, ground: Ground) -> Iterator[str]:
+    """A number called raised that a change lowered, or the other way round."""
+    moves = {new.value > old.value for old, new in ground.replaced}
+    raised, lowered = _RAISED.search(reading.lower), _LOWERED.search(reading.lower)
+    found = raised or lowered
+    alone = all(item.id.startswith("C") for item in ground.items)
+    one_way = bool(raised) != bool(lowered) and len(moves) == 1
+    if found and one_way and (alone or found["setting"]) and moves != {bool(raised)}:
+        yield found[0]
 
 
 def _values(text: str) -> set[str]:
     """Its words, and the bare number of one with a unit: 30s is 30."""
     found = set(tokens_of(text))
     return found | {match[0] for token in found if (match := re.match(r"\d+(?=[a-z]+$)", token))}
-
-
-def severities_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
-    """A warning called critical, or the other way round."""
-    said = {severity for severity in _SEVERITIES if re.search(rf"(?<!not )\b{severity}\b", reading.lower)}
-    told = {word for part in ground.parts if _STATE.search(part.text) for word in _SEVERITIES if word in part.text}
-    if len(said) == 1 and told and not said & told:
-        yield next(iter(said))
-
-
-def states_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
-    """An alert that fires is not over, and one that is over does not fire."""
-    text = reading.lower
-    over, fires = _OVER.search(text), _FIRES.search(text)
-    if bool(over) == bool(fires):
-        return
-    for alert in {name.lower() for name in CAMEL.findall(reading.prose)} or {""}:
-        states = {
-            match[1]
-            for part in ground.parts
-            if (alert in part.names or (not alert and " is " in part.text)) and (match := _STATE.search(part.text))
-        }
-        if over and states and "resolved" not in states and not any("ended" in part.text for part in ground.parts):
-            yield over[0]
-        elif fires and states == {"resolved"}:
-            yield fires[0]

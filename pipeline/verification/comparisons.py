@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.verification.ground import Figure, Ground, Item
+from pipeline.verification.ground import RANKED, Ground, Item, ranked
 from pipeline.verification.reading import Reading
 
-RANKED = 3
-"""An item that tells of so many ranks them."""
 _MOST = re.compile(
-    r"\b(?:highest|largest|biggest|most (?:memory|cpu|disk|space|time|of)|fullest|slowest|busiest|hottest|leads|leader|heaviest|greediest|longest)\b"
+    r"\b(?:highest|largest|biggest|most (?:memory|cpu|disk|space|time|of)|fullest|slowest|busiest|hottest|leads|leader|heaviest|greediest|longest)\b|\b(?:more|higher|larger|bigger|fuller|longer)\b[^,;.]{0,40} than (?:any|all|every|everyone|anyone|everything|anything)\b"
 )
 _LEAST = re.compile(
-    r"\b(?:lowest|smallest|least|emptiest|quickest|shortest|(?:first|next|soonest|earliest) (?:one )?to (?:expire|run out|end)|expires (?:first|next|soonest))\b"
+    r"\b(?:lowest|smallest|least|emptiest|quickest|shortest|(?:first|next|soonest|earliest) (?:one )?to (?:expire|run out|end)|expires (?:first|next|soonest))\b|\b(?:less|lower|smaller|fewer|shorter|earlier|sooner)\b[^,;.]{0,40} than (?:any|all|every|everyone|anyone|everything|anything)\b"
 )
 _NOT_THE_FIRST = re.compile(
-    r"\b(?:second|third|one of|among|other|after|followed|follows|next \w+est|next most|not the|no longer|never|than the)\b"
+    r"\b(?:second|third|one of|among|(?<!any )(?<!all )(?<!every )other|after|followed|follows|next \w+est|next most|not the|no other|no longer|never|than the(?! other))\b"
 )
 _BEYOND = re.compile(
     r"\b(?:over|above|beyond|exceeds?|exceeding|exceeded|past|crossed)\s(?:the|its|their)\s(?:\S+\s)?(?:threshold|limit)\b"
@@ -65,10 +63,10 @@ def _superlatives(reading: Reading, ground: Ground) -> Iterator[str]:
     found = most or least
     named = {token.lower().removesuffix("'s").removesuffix("’s") for _, token in reading.tokens}
     for item in ground.items:
-        ranked = _ranked(item)
-        if len({figure.owner for figure in ranked}) < RANKED or not named & reading_names(ground, reading):
+        values = ranked(item)
+        if len({figure.owner for figure in values}) < RANKED or not named & reading_names(ground, reading):
             continue
-        first = (max if most else min)(ranked, key=lambda figure: figure.quantity.value).owner
+        first = (max if most else min)(values, key=lambda figure: figure.quantity.value).owner
         if first not in named and found:
             yield found[0]
 
@@ -78,18 +76,6 @@ def reading_names(ground: Ground, reading: Reading) -> set[str]:
     owners = {figure.owner for figure in ground.figures if figure.owner}
     subject = re.match(r"\W*([\w-]+)(?:['’]s)?\s", reading.lower)
     return owners | ({subject[1]} if subject and not reading.prose.strip()[:1].isupper() else set())
-
-
-def _ranked(item: Item) -> list[Figure]:
-    """The numbers of the kind that most of the item's have, each of somebody."""
-    owned = [
-        f for f in item.figures if f.owner and f.role == "" and f.quantity.written and f.quantity.dimension != "count"
-    ]
-    if not owned:
-        return []
-    kinds = [figure.quantity.dimension for figure in owned]
-    usual = max(set(kinds), key=kinds.count)
-    return [figure for figure in owned if figure.quantity.dimension == usual]
 
 
 def _is_zero(item: Item) -> bool:
@@ -130,8 +116,8 @@ def _compared(reading: Reading, ground: Ground) -> Iterator[str]:
     """ "a uses more than b" where an item tells the numbers of both."""
     for match in (*_THAN.finditer(reading.lower), *_SOONER.finditer(reading.lower)):
         for item in ground.items:
-            ranked = {figure.owner: figure.quantity.value for figure in reversed(_ranked(item))}
-            one, other = ranked.get(match["one"]), ranked.get(match["other"])
+            values = {figure.owner: figure.quantity.value for figure in reversed(ranked(item))}
+            one, other = values.get(match["one"]), values.get(match["other"])
             if one is not None and other is not None and one != other and (one > other) != bool(match["more"]):
                 yield match[0].strip()
                 return

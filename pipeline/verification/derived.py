@@ -146,13 +146,16 @@ def set_side_by_side(
         yield from pairs(kind, reading, ground, shown)
         return
     yield from _counted_pairs(ground, shown)
+    yield from ((new, old) for old, new in ground.replaced if old.dimension == "count")
     for one, other in pairs(kind, reading, ground, shown):
         if not (one.value.is_integer() and other.value.is_integer()):
             yield one, other
 
 
 def _is_share(quantity: Quantity, reading: Reading, ratio: Range) -> bool:
-    return ratio[0] <= 1.0 and bool(_SHARE.search(reading.lower[quantity.end : quantity.end + 40]))
+    return ratio[0] <= 1.0 and (
+        quantity.spelled or bool(_SHARE.search(reading.lower[quantity.end : quantity.end + 40]))
+    )
 
 
 def _counted_pairs(ground: Ground, shown: Sequence[Quantity]) -> Iterator[tuple[Quantity, Quantity]]:
@@ -175,6 +178,7 @@ def pairs(
     """Two figures that the sentence may set against each other, the later or larger one first."""
     mine = [quantity for quantity in shown if quantity.dimension == dimension]
     pool = _pool(dimension, reading, ground)
+    yield from ((new, old) for old, new in ground.replaced if old.dimension == dimension)
     for first, second in combinations(mine, 2):
         yield from ((first, second), (second, first))
     if len(mine) >= 2 and re.search(r"\bfrom\b.+\bto\b", reading.lower):
@@ -189,10 +193,10 @@ def pairs(
     for one, other in combinations(pool, 2):
         apart = one.role != other.role and {one.role, other.role} & REFERENCES
         rivals = one.owner != other.owner and not {one.role, other.role} & REFERENCES
-        if (apart or rivals or anything) and _comparable({one.owner}, other.owner, reading):
+        if (apart or rivals or anything or len(pool) == 2) and _comparable({one.owner}, other.owner, reading):
             now, then = (other, one) if one.role in REFERENCES else (one, other)
             yield now.quantity, then.quantity
-            if rivals or anything:
+            if rivals or anything or not apart:
                 yield then.quantity, now.quantity
 
 

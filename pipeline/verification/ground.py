@@ -30,6 +30,8 @@ Role = Literal[
     "threshold",
 ]
 PARTED = re.compile(r"\b(?P<part>\d{1,9})\s(?:(?:out )?of|/)\s(?:the\s|all\s)?(?P<all>\d{1,9})\b(?!\s?[%.\d])")
+RANKED = 3
+"""An item that tells of so many ranks them."""
 MAX_EVENTS = 16
 """Times of the cited items that are set against each other."""
 CAMEL = re.compile(r"\b[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
@@ -86,6 +88,10 @@ class Item:
     links: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     source: str = ""
+    replaced: tuple[tuple[Quantity, Quantity], ...] = ()
+    """Of a change, the numbers that it replaced with what it put there."""
+    score: float = 0.0
+    """Of a change, how well it explains the incident (0..1); 0 when nobody ranked it."""
     raw: str = ""
     """The text with its markup, out of which commands are copied."""
 
@@ -138,6 +144,10 @@ class Ground:
     def parts(self) -> tuple[Part, ...]:
         return tuple(part for item in self.items for part in item.parts)
 
+    @cached_property
+    def replaced(self) -> tuple[tuple[Quantity, Quantity], ...]:
+        return tuple(pair for item in self.items for pair in item.replaced)
+
     @property
     def listed(self) -> str:
         return ", ".join(item.id for item in self.items) or "no item"
@@ -146,6 +156,18 @@ class Ground:
         """Whether one of the items has these very words."""
         wanted = " ".join(text.lower().split())
         return any(wanted in item.squeezed for item in self.items)
+
+
+def ranked(item: Item) -> list[Figure]:
+    """The numbers of the kind that most of the item's have, each of somebody."""
+    owned = [
+        f for f in item.figures if f.owner and f.role == "" and f.quantity.written and f.quantity.dimension != "count"
+    ]
+    if not owned:
+        return []
+    kinds = [figure.quantity.dimension for figure in owned]
+    usual = max(set(kinds), key=kinds.count)
+    return [figure for figure in owned if figure.quantity.dimension == usual]
 
 
 def counted(text: str, end: int) -> frozenset[str]:

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import MAX_EVENTS, Ground
+from pipeline.verification.lines import picked
 from pipeline.verification.quantities import UNITS, Quantity
 from pipeline.verification.reading import Reading
 
@@ -32,12 +33,17 @@ _LOOKED = re.compile(
 _WINDOW = re.compile(r"[\s-]?(?:window|range|period|stretch|of history)\b")
 
 
+SLACK = 0.02
+"""How far "over an hour" may fall short of one."""
+
+
 def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked: Ground, facts: Facts) -> bool:
     """Whether a length of time lies between two cited times, or a cited time and now, or is how far was looked back."""
     if quantity.dimension != "seconds" or not _DURATION.search(reading.lower):
         return False
-    events = extreme(reading, ground)[:MAX_EVENTS]
-    since = [abs((facts.now - event).total_seconds()) for event in events]
+    chosen = picked(reading, ground)
+    events = chosen if len(chosen) > 1 else extreme(reading, ground)[:MAX_EVENTS]
+    since = [abs((facts.now - event).total_seconds()) for event in events] if len(chosen) < 2 else []
     if reading.lower[quantity.end : quantity.end + 5].strip().startswith("ago"):
         return any(_lasts(quantity, seconds) for seconds in since)
     apart = combinations(events, 2) if _APART.search(reading.lower) else ()
@@ -66,9 +72,9 @@ def _lasts(quantity: Quantity, seconds: float) -> bool:
     if seconds <= 0:
         return False
     if quantity.bound == "over":
-        return value - quantity.step / 2 <= seconds <= value * 1.25
+        return value * (1 - SLACK) <= seconds <= value * 4 / 3
     if quantity.bound == "under":
-        return value * 0.8 <= seconds <= value + quantity.step / 2
+        return value * 0.8 <= seconds <= value * (1 + SLACK)
     slack = max(quantity.step / 2, 0.1 * value if quantity.bound == "about" else 0.0)
     return away <= slack or (quantity.step <= 60 and away < quantity.step)
 

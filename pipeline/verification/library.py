@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from core.vocabulary import Alert, AnsweredChange, Evidence, Passage, SeriesSummary
+from pipeline.verification.diffs import replaced, settings_in, without_hunks
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import (
     CAMEL,
@@ -35,10 +36,6 @@ _LIMIT = re.compile(r"\b(?:threshold|limit) of $|\bexpression is \S{1,2} $")
 _LISTED = re.compile(r"((?:[\w./() -]{1,60}, ){1,40}[\w./() -]{1,60}?) and (\d{1,6}) more\b")
 _TIMESPAN = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d):(\d\d\.\d{1,7})(?![\d:])")
 """ "0:00:04.1", as logs write how long something took."""
-_SETTING = re.compile(
-    r"(?<=_)(?P<unit>days|hours|minutes|seconds|bytes|percent)[\"']?\s?[:=]\s?[\"']?(?P<value>\d{1,15}(?:\.\d{1,6})?)\b"
-)
-""" "query_log_days: 7": the unit stands in the name."""
 _DAY = 86_400.0
 
 
@@ -131,8 +128,11 @@ class Library:
 
     def _change(self, change: AnsweredChange) -> Item:
         said = f"{change.title}\n{change.entity or ''}\n{change.detail}\n{' '.join(change.reasons)}"
-        more = f"{change.kind.replace('_', ' ')} {change.source} {change.actor or ''}\n{' '.join(change.files)}\n{change.diff}"
-        return self._item(change.id, said, more=more, events=tuple(at for at in (change.at, change.effective_at) if at))
+        more = f"{change.kind.replace('_', ' ')} {change.source} {change.actor or ''}\n{' '.join(change.files)}\n{without_hunks(change.diff)}"
+        events = tuple(at for at in (change.at, change.effective_at) if at)
+        read = self._item(change.id, said, more=more, events=events)
+        moved = replaced(f"{change.title}\n{without_hunks(change.diff)}"[:MAX_ITEM])
+        return replace(read, replaced=tuple(moved), score=change.score)
 
     def _item(
         self,
@@ -151,8 +151,7 @@ class Library:
         days = {at.astimezone(facts.zone).date() for at in (*events, *written, *bounds)}
         spoken = {m.first.date() for m in read_moments(said, facts.now, facts.zone) if m.first}
         text = plain_words_by_line(f"{said}\n{more}")
-        settings = (read_quantities(f"{m['value']} {m['unit']}") for m in _SETTING.finditer(f"{said}\n{more}"))
-        found = [Figure(quantity, number) for quantities in settings for quantity in quantities]
+        found = [Figure(quantity, number) for quantity in settings_in(f"{said}\n{more}")]
         found += [
             Figure(_count(m[1].count(",") + 1 + int(m[2])), number, counts=frozenset({WHOLE_LIST}))
             for m in _LISTED.finditer(said)

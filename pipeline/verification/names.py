@@ -46,6 +46,7 @@ _FILE = re.compile(
     r"[\w.-]*\w\.(?:md|ya?ml|json|conf|cfg|ini|toml|service|timer|socket|mount|log|sh|py|txt|env|db|sql|gz|tar|zip|img|qcow2|raw|lan|local|home|com|org|net|io|dev|internal)"
 )
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s|x|xx)|[45]xx|\d+[A-Za-z°%µ]{1,5}(?:/[a-z]+)?|[\d.,:/x×–-]+", re.IGNORECASE)
+_SEVERAL = re.compile(r"\b(?:[A-Z][a-z]+-[a-z]+|[A-Z][a-z]+(?:[ -][A-Z][a-z]+){1,2}|[a-z]+[ -]exporter)\b")
 _OWN = frozenset({"sre", "sre_runbooks", "sre_ansible", "sre_log_files", "--at"})
 """The assistant's own commands and settings."""
 MAX_TOLD = 4
@@ -81,6 +82,7 @@ def names_without_ground(
             or _is_software(name, start, reading)
         ):
             yield name
+    yield from _software_of_several_words(reading, held)
 
 
 def _bare(token: str) -> str:
@@ -169,6 +171,17 @@ def _is_software(name: str, start: int, reading: Reading) -> bool:
     before, after = reading.prose[:start], reading.prose[start + len(name) :]
     inside = bool(before.strip(' -–—:(“"*')) and before.rstrip()[-1:] not in ".:!?"
     return name[0].isupper() and not name.isupper() and (inside or bool(_RUNS.match(after)))
+
+
+def _software_of_several_words(reading: Reading, held: frozenset[str]) -> Iterator[str]:
+    """ "Pi-hole", "Home Assistant", "bind exporter": written as a name, and with a word that the items do not have."""
+    for match in _SEVERAL.finditer(reading.prose):
+        words_ = re.split(r"[\s-]", match[0].lower())
+        for count in range(len(words_), 1, -1):
+            if " ".join(words_[:count]) in load_glossary() and words_[0] not in words("everyday_software"):
+                if not (held.issuperset(words_[:count]) or held & {"-".join(words_[:count]), "".join(words_[:count])}):
+                    yield match[0]
+                break
 
 
 def _is_marked_name(lower: str, reading: Reading) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from core.vocabulary import Cause
 from pipeline.verification.asides import bare_name, claims_nothing
+from pipeline.verification.counting import members_counted
 from pipeline.verification.derived import derives
 from pipeline.verification.facts import Facts
-from pipeline.verification.ground import PARTED, STATES, SUBSETS, WHOLE_LIST, Figure, Ground, Role, counted
+from pipeline.verification.ground import PARTED, REFERENCES, STATES, SUBSETS, WHOLE_LIST, Figure, Ground, Role, counted
 from pipeline.verification.lengths import lengths_of_time, vague_lengths
 from pipeline.verification.multiples import multiples_in_words
 from pipeline.verification.quantities import Quantity
@@ -28,6 +29,13 @@ _ROLE_BEHIND = re.compile(
 )
 _ROLE_BEFORE = re.compile(rf"(?<!than ){_ROLE}[\s:]{{1,3}}(?:it was |was |at )?$")
 _ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
+_ARRIVED = re.compile(
+    r"\b(?:back|has \w+|have \w+|is now|now)(?: down| up| back)? (?:to|at) (?:about |around |roughly |only )?$"
+)
+""" "has gone back to": what follows is of now."""
+_MULTIPLE = re.compile(
+    r"\s(?:as (?:many|much|long|high|large|big|often|fast|slow|busy|full)|what|more|less|higher|lower|larger|slower|faster|longer)\b"
+)
 _CONFIDENCE = re.compile(r"confiden(?:ce|t)[\s:(]*(?:of |is |at |level )*[\s:(]*$", re.IGNORECASE)
 _CONFIDENT = re.compile(r"\s*(?:confiden(?:ce|t)|sure|certain)\b", re.IGNORECASE)
 
@@ -38,9 +46,10 @@ def numbers_without_ground(
     """As the claim writes them. `asked` is what needs no citation."""
     quantities = reading.quantities
     direct = [any(fits(quantity, figure, reading, ground) for figure in ground.figures) for quantity in quantities]
+    members = members_counted(reading, ground)
     shown = [quantity for quantity, stands in zip(quantities, direct, strict=True) if stands]
     for quantity, stands in zip(quantities, direct, strict=True):
-        if stands or claims_nothing(quantity, reading, ground, facts):
+        if stands or quantity.start in members or claims_nothing(quantity, reading, ground, facts):
             continue
         if _is_confidence(quantity, reading):
             if cause is None or abs(quantity.value - cause.confidence) > quantity.step / 2 + 1e-9:
@@ -101,11 +110,13 @@ def _parts_of_another(reading: Reading, ground: Ground) -> Iterator[str]:
 def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
     """Whether the figure is what the claim writes: the unit, the value within its rounding, the time and the owner."""
     known = figure.quantity
-    if not _same_kind(quantity, figure) or not within(quantity, known):
+    if not _same_kind(quantity, figure, reading) or not within(quantity, known):
         return False
     if figure.role == "threshold" and not _LIMIT.search(reading.lower):
         return False
     if quantity.dimension == "count" and not _counts_the_same(quantity, figure, reading, ground):
+        return False
+    if figure.role in REFERENCES and _ARRIVED.search(reading.lower[: quantity.start]):
         return False
     role = role_of(quantity, reading)
     if role == "ago":
@@ -150,10 +161,12 @@ def _has_role(role: Role, quantity: Quantity, ground: Ground) -> bool:
     return any(f.role == role and f.quantity.dimension == quantity.dimension for f in ground.figures)
 
 
-def _same_kind(quantity: Quantity, figure: Figure) -> bool:
+def _same_kind(quantity: Quantity, figure: Figure, reading: Reading) -> bool:
     known = figure.quantity
     if quantity.dimension == known.dimension:
         return True
+    if quantity.unit == "times" and _MULTIPLE.match(reading.lower, quantity.end):
+        return False
     pair = {quantity.dimension, known.dimension}
     if pair == {"count", "times"}:
         return True
@@ -269,5 +282,5 @@ def _is_asked(quantity: Quantity, reading: Reading, asked: Ground) -> bool:
     """The question's own stretch of time and numbers, repeated; everything where code said it itself."""
     if not reading.claim.cites or quantity.dimension == "seconds":
         plain = replace(quantity, bound="")
-        return any(_same_kind(plain, figure) and within(plain, figure.quantity) for figure in asked.figures)
+        return any(_same_kind(plain, figure, reading) and within(plain, figure.quantity) for figure in asked.figures)
     return False

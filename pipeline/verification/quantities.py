@@ -19,6 +19,8 @@ _SINGLE = {
     "half an": 0.5,
     "half a": 0.5,
     "a couple of": 2,
+    "a full": 1,
+    "a whole": 1,
     "a": 1,
     "an": 1,
     "one": 1,
@@ -192,6 +194,8 @@ def _found(text: str) -> Iterator[Quantity]:
         number, word = match["number"], match["word"] or match["lone"]
         value = float(number.replace(",", "")) if number else {**_WORDS, **_SINGLE}[word.lower()] if word else 1.0
         step = 10.0 ** -_decimals(number) if number else (1.0 if value >= 1 else 0.5)
+        if word and word.lower().endswith(("full", "whole")):
+            step = 0.5
         if match["half"]:
             value, step = value + 0.5, 0.5
         if number and ("e" in number or "E" in number):

@@ -1,11 +1,13 @@
-"""Rising or falling, well or not, firing or over: a claim's words must agree with the course and the state of what it cites."""
+"""Rising, falling, steady, full: a claim's words must agree with the course of what it cites."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from pipeline.verification.ground import REFERENCES, Figure, Ground, Item
+from pipeline.verification.lines import Alike, meant
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
@@ -20,12 +22,12 @@ NEARLY_FULL = 0.8
 _UP = re.compile(
     r"\b(?:ris(?:es?|en|ing)|rose|grew|grow(?:s|n|ing|th)?|increas(?:e|es|ed|ing)|climb(?:s|ed|ing)?|jump(?:s|ed|ing)?|surg(?:e|es|ed|ing)|spik(?:e|es|ed|ing)|"
     r"went up|going up|goes up|gone up|filling(?: up)?|filled up|fills up|doubled|tripled|quadrupled|higher than|more than (?=yesterday|last week|an hour|usual|"
-    r"normal|before)|upwards?|upward trend|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) worse)\b"
+    r"normal|before)|upwards?|upward trend|up (?:from|on|since|compared (?:to|with)) (?!to\b)|(?:slower and slower|longer and longer|higher and higher|larger and larger|bigger and bigger)|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) worse)\b"
 )
 _DOWN = re.compile(
     r"\b(?:fell(?! over| back on)|fall(?:s|en|ing)(?! over)|dropp?(?:s|ed|ing)?(?! by to)|decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|shr[aiu]nk(?:s|ing|en)?|"
     r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|less and less|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
-    r"before)|downwards?|downward trend|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es)|(?:get|gets|getting|got|become\w*|became) better|(?:come|comes|came|coming) (?:back )?down)\b"
+    r"before)|downwards?|downward trend|down (?:from|on|since|compared (?:to|with)) |(?:faster and faster|quicker and quicker|shorter and shorter|lower and lower|smaller and smaller)|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es)|(?:get|gets|getting|got|become\w*|became) better|(?:come|comes|came|coming) (?:back )?down)\b"
 )
 _STRONG = re.compile(
     r"\b(?:quickly|fast|rapid\w*|sharp\w*|strong\w*|dramatic\w*|massive\w*|significant\w*|considerabl\w*|much|far|by leaps|steep\w*)\b"
@@ -44,27 +46,11 @@ _NEGATED = re.compile(
 )
 _NOBODY = re.compile(r"\b(?:none|nothing|nobody|neither|no)\b")
 _FLIPPED = re.compile(r"\b(?:free|available|left|headroom|remaining|spare|unused|idle|days? until|expir\w+|lifetime)\b")
-_PAST = re.compile(
-    r"\b(?:yesterday|last week|an hour ago|before|until|earlier|previously|formerly|had been|was|were|used to|at first|ended|began)\b"
-)
 _FROM_TO = re.compile(
     r"\b(?:from|between)\b(?P<first>[^;]{1,60}?)\b(?:to|and)\b(?P<second>[^;]{1,40})|(?P<a>[^;→]{1,40})→(?P<b>[^;→]{1,40})"
 )
 
-_WELL = re.compile(
-    r"\b(?:succeed\w*|pass(?:es|ed|ing)|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
-    r"normal again|ok|responds|responding|on mains|back to normal)\b"
-)
-_UNWELL = re.compile(
-    r"\b(?:fail(?:s|ed|ing|ure)?|unreachable|stopped|offline|dead|broken|unhealthy|crashed|(?:is|are|went|gone|now) down|down|on battery|unresponsive|"
-    r"outage|refus\w+|does not answer|do not answer|not answering)\b"
-)
-_STATES: tuple[tuple[str, str], ...] = (
-    (
-        r"\b(?:succeeding|passed|reachable|running|mains|online)\b",
-        r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b",
-    ),
-)
+_THEN = re.compile(r",? (?:and )?(?:then|later|finally) ")
 _NEARLY_FULL = re.compile(r"\b(?:nearly|almost|practically|as good as)\s(?:full|out of (?:space|memory)|exhausted)\b")
 _IS_FULL = re.compile(
     r"(?<!nearly )(?<!almost )(?<!not )(?<!is in )\b(?:is|are|was|completely|entirely|ran|already)\s(?:now\s|already\s|completely\s)?(?:full|out of (?:space|disk space|room))\b(?!\sin\b|\sat\b|\safter|\sby\b)"
@@ -78,7 +64,6 @@ def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
         return
     yield from _direction(reading, ground)
     yield from _order(reading, ground)
-    yield from _health(text, ground)
     full = _IS_FULL.search(text)
     shares = [
         f.quantity.value for f in ground.figures if f.quantity.dimension == "ratio" and f.role in ("", "now", "maximum")
@@ -123,6 +108,9 @@ def _courses(item: Item, reading: Reading) -> set[int]:
 
     A sentence that speaks of yesterday or last week means only the latter. Empty when the item tells none, or of several series.
     """
+    kinds = meant(reading, item)
+    if kinds:
+        return set().union(*(_course_of(kind) for kind in kinds))
     now, past = _compared(item)
     wanted = [f for f in past if f.role in ("yesterday", "last week") and f.role in reading.lower]
     compared: set[int] = set()
@@ -136,6 +124,13 @@ def _courses(item: Item, reading: Reading) -> set[int]:
     if series.before is not None:
         return _signs(after - series.before, max(abs(after), abs(series.before)))
     return compared | _signs(series.trend_per_hour, max(abs(series.last), abs(series.mean)))
+
+
+def _course_of(kind: Alike) -> set[int]:
+    """Of lines that are alike: the direction of their number, if it has one."""
+    values = [quantity.value for _, quantity in kind.values]
+    steps = {(after > before) - (after < before) for before, after in pairwise(values)}
+    return steps if len(steps) == 1 else {-1, 0, 1}
 
 
 def _signs(change: float, value: float) -> set[int]:
@@ -165,9 +160,26 @@ def _moves(item: Item) -> bool:
     )
 
 
+def is_ordinary(item: Item) -> bool:
+    """Whether a measurement is what it was yesterday and last week, and far from its end."""
+    now, _ = _compared(item)
+    if now is None or _moves(item) or any(series.onset for series in item.series):
+        return False
+    return now.quantity.dimension != "ratio" or now.quantity.value < NEARLY_FULL
+
+
 def _order(reading: Reading, ground: Ground) -> Iterator[str]:
     """ "from A to B" against the words and against the course of the one item that has both."""
     text = reading.prose
+    for first, second in pairwise(reading.quantities):
+        joined = _THEN.fullmatch(reading.lower[first.end : second.start])
+        if (
+            joined
+            and first.dimension == second.dimension
+            and any(_stand_the_other_way_round(item, first, second) for item in ground.items)
+        ):
+            yield text[first.start : second.end]
+            return
     for match in _FROM_TO.finditer(text):
         group = "first" if match["first"] is not None else "a"
         other = "second" if group == "first" else "b"
@@ -208,28 +220,3 @@ def _stand_the_other_way_round(item: Item, old: Quantity, new: Quantity) -> bool
         for wanted in (old, new)
     ]
     return len(times[0]) == len(times[1]) == 1 and times[0] > times[1]
-
-
-def _health(text: str, ground: Ground) -> Iterator[str]:
-    polarity = {sign for item in ground.items if (sign := _state(item)) is not None}
-    if len(polarity) != 1 or _PAST.search(text) or _NOBODY.search(text):
-        return
-    well, unwell = _WELL.search(text), _UNWELL.search(text)
-    found = well or unwell
-    if found is None or (well and unwell and not (unwell.start() <= well.start() < unwell.end())):
-        return
-    said = 1 if well and not unwell else -1
-    if _NEGATED.search(text[max(0, found.start() - 18) : found.start()]):
-        said = -said
-    if said not in polarity:
-        yield found[0]
-
-
-def _state(item: Item) -> int | None:
-    """+1 when the present state that an item tells is good, -1 when it is bad."""
-    present = re.split(r"\(at this time|\(no earlier|; it began", item.text.partition("\n")[0].lower())[0]
-    for good, bad in _STATES:
-        is_good, is_bad = re.search(good, present), re.search(bad, present)
-        if bool(is_good) != bool(is_bad) and "log lines" not in present and "alert" not in present:
-            return 1 if is_good else -1
-    return None

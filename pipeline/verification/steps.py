@@ -1,4 +1,4 @@
-"""Why something happened must rest on an observation, and what to do must be what the cited page says."""
+"""What to do must be what the cited page says."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ SHARED_BY_A_STEP, SHARED, SHARED_BESIDE_FACTS = 0.7, 0.5, 0.3
 has code or numbers, which are checked by themselves.
 """
 FEW_WORDS = 2
-_CAUSE = re.compile(
-    r"\b(?:caus(?:ed|es|ing)(?: by)?|because|root cause|due to|(?:most )?likely cause|probable cause|as a result of|results? from|led to|leads to|"
-    r"triggered|responsible for|culprit|to blame|stems? from|(?:the|a) reason|owing to|brought (?:about|on) by|explains (?:why|the)|"
-    r"thanks to|driven by|the cause (?:is|was)|originat\w+ (?:in|from)|(?:come|comes|came|coming) from|most likely|presumably|blames?|behind (?:this|the (?:alert|outage|rise|growth|slowdown)))\b"
-)
-_IN_GENERAL = frozenset({"causes", "causing", "leads to", "results from"})
-"""What a page may say of what a step does."""
-_CONDITION = re.compile(r"\b(?:if|should|in case|unless|when)\b[^.;]{0,60}$")
-_NO_CAUSE = re.compile(
-    r"\b(?:no (?:confident |clear |single |obvious |known |likely )?(?:root )?cause|cause (?:is|remains|was) (?:not|un)\w*|unclear|unknown|cannot be told|not (?:yet )?known|"
-    r"find (?:out )?(?:the|its|what)|whether|(?:cannot|can not|can't|could not) (?:tell|say|explain)|nothing (?:\w+ ){0,5}explains|not (?:been )?caused|which (?:of|one)|"
-    r"to (?:be )?f(?:ind|ound)|identify|look for|rule out)\b|\?\s*$"
-)
 _CHANGING = (
     r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|revert|disable|enable|drop|format|kill|purge|prune|stop|start|"
     r"increase|raise|lower|reduce|resize|extend|migrate|move|replace|rebuild|recreate|redeploy|flush|truncate|rotate|reset|reconfigure|edit|change|set|add|"
@@ -61,24 +48,6 @@ _SAME: tuple[frozenset[str], ...] = tuple(
         "stop kill halt pause shut shutdown disable", "start enable up launch", "upgrade update install", "renew reissue", "check look read see verify inspect examine confirm", "list show print display", "move migrate", "change edit set adjust reconfigure",
     )
 )  # fmt: skip
-
-
-def cause_without_ground(reading: Reading, ground: Ground) -> Iterator[str]:
-    """A cause that cites no observation. A page may give a reason of its own in its own words."""
-    text = reading.lower
-    found = _CAUSE.search(text)
-    if found is None or _NO_CAUSE.search(text) or _CONDITION.search(text[: found.start()]):
-        return
-    observed = any(item.id[0] in "EC" for item in ground.items)
-    in_general = ground.items and found[0] in _IN_GENERAL
-    if not observed and not in_general and not ground.says(found[0]):
-        yield f"“{found[0]}” cites no evidence and no change"
-
-
-def carries_cause(text: str) -> bool:
-    """Whether a sentence says why."""
-    lower = text.lower()
-    return bool(_CAUSE.search(lower)) and not _NO_CAUSE.search(lower)
 
 
 def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
