@@ -19,12 +19,19 @@ from pipeline.verification.comparisons import comparisons_against_ground
 from pipeline.verification.cutting import cut
 from pipeline.verification.facts import Facts, Problem, Verdict
 from pipeline.verification.ground import Ground
+from pipeline.verification.levels import levels_against_ground
 from pipeline.verification.library import Library
 from pipeline.verification.moments import moments_without_ground
 from pipeline.verification.names import names_without_ground
 from pipeline.verification.numbers import numbers_without_ground
+from pipeline.verification.quantifiers import quantifiers_against_ground
 from pipeline.verification.reading import Reading, read
-from pipeline.verification.states import alerts_against_ground, health_against_ground, severities_against_ground
+from pipeline.verification.states import (
+    alerts_against_ground,
+    errors_against_ground,
+    health_against_ground,
+    severities_against_ground,
+)
 from pipeline.verification.steps import step_without_ground
 from pipeline.verification.topics import topics_without_ground
 from pipeline.verification.trends import trends_against_ground
@@ -151,6 +158,9 @@ def _contradictions(reading: Reading, cites: Ground, library: Library, known: fr
         reversed_changes,
         adjusted_otherwise,
         comparisons_against_ground,
+        levels_against_ground,
+        quantifiers_against_ground,
+        errors_against_ground,
     )
     for word in (word for check in checks for word in check(reading, cites)):
         yield f"“{word}” is not what {cites.listed} shows"

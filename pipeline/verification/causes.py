@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.verification.ground import Ground
+from pipeline.verification.ground import RANKED, Ground, ranked
 from pipeline.verification.reading import Reading
+from pipeline.verification.topics import topic_of, topics_shown
 from pipeline.verification.trends import is_ordinary
 
 _CAUSE = re.compile(
@@ -24,6 +25,14 @@ _NO_CAUSE = re.compile(
 )
 _HARDLY = re.compile(
     r"\b(?:hardly|unlikely|not|nothing|little|no|rather than|neither|nor|less likely|ruled? out|may|might|could|possibly|perhaps|cannot)\b|n['’]t\b"
+)
+_FORWARDS = re.compile(
+    r"caus(?:es|ing|ed)$|led to|leads to|triggered$|responsible|culprit|to blame|brought|explains|behind"
+)
+""" "X led to Y": what stands before is the reason."""
+_BLAMED = re.compile(
+    r"\b(?P<one>[\w-]+) (?:is (?:most likely |likely |probably )?(?:responsible|to blame|the (?:culprit|(?:likely |root |most likely )?cause))|causes|caused)\b"
+    r"|\b(?:due to|because of|caused by|blames?|driven by) (?:the |a )?(?P<other>[\w-]+)"
 )
 RIVALS = 0.5
 """A change whose score is below this share of the best one's is no likely cause."""
@@ -45,8 +54,36 @@ def cause_without_ground(reading: Reading, ground: Ground, everything: Ground) -
     best = max((item.score for item in everything.items), default=0.0)
     if changes and 0 < max(item.score for item in changes) < RIVALS * best:
         yield f"another change explains more than {ground.listed}"
+    elif observed and not changes and (blamed := _blamed_lesser(reading, ground)):
+        yield f"{blamed} is not the first in {ground.listed}"
+    elif (
+        observed
+        and not changes
+        and (topic := topic_of(_reason(text, found)) - topics_shown(ground))
+        and topics_shown(ground)
+    ):
+        yield f"{ground.listed} {'are' if len(ground.items) > 1 else 'is'} not about {min(topic)}"
     elif observed and not changes and all(is_ordinary(item) for item in observed):
         yield f"{ground.listed} {'show' if len(observed) > 1 else 'shows'} nothing out of the ordinary"
+
+
+def _reason(text: str, found: re.Match[str]) -> str:
+    """The words that say why: behind "because", before "caused"."""
+    forwards = _FORWARDS.search(found[0])
+    return re.split(r"[;:]\s|, (?:so|which)\b", text[: found.start()] if forwards else text[found.end() :])[
+        -1 if forwards else 0
+    ]
+
+
+def _blamed_lesser(reading: Reading, ground: Ground) -> str:
+    """Whom the claim blames, when an item ranks somebody else before it."""
+    blamed = _BLAMED.search(reading.lower)
+    name = (blamed["one"] or blamed["other"]) if blamed else ""
+    for item in ground.items if name else ():
+        values = {figure.owner: figure.quantity.value for figure in reversed(ranked(item))}
+        if len(values) >= RANKED and name in values and values[name] < max(values.values()):
+            return name
+    return ""
 
 
 def carries_cause(text: str) -> bool:

@@ -9,16 +9,13 @@ from pipeline.verification.ground import RANKED, Ground, Item, ranked
 from pipeline.verification.reading import Reading
 
 _MOST = re.compile(
-    r"\b(?:highest|largest|biggest|most (?:memory|cpu|disk|space|time|of)|fullest|slowest|busiest|hottest|leads|leader|heaviest|greediest|longest)\b|\b(?:more|higher|larger|bigger|fuller|longer)\b[^,;.]{0,40} than (?:any|all|every|everyone|anyone|everything|anything)\b"
+    r"\b(?:highest|largest|biggest|most (?:memory|cpu|disk|space|time|of)|fullest|slowest|busiest|hottest|leads|leader|heaviest|greediest|longest|(?:expires?|ends?|runs? out) last|last to (?:expire|run out|end))\b|\b(?:more|higher|larger|bigger|fuller|longer)\b[^,;.]{0,40} than (?:any|all|every|everyone|anyone|everything|anything)\b"
 )
 _LEAST = re.compile(
     r"\b(?:lowest|smallest|least|emptiest|quickest|shortest|(?:first|next|soonest|earliest) (?:one )?to (?:expire|run out|end)|expires (?:first|next|soonest))\b|\b(?:less|lower|smaller|fewer|shorter|earlier|sooner)\b[^,;.]{0,40} than (?:any|all|every|everyone|anyone|everything|anything)\b"
 )
 _NOT_THE_FIRST = re.compile(
     r"\b(?:second|third|one of|among|(?<!any )(?<!all )(?<!every )other|after|followed|follows|next \w+est|next most|not the|no other|no longer|never|than the(?! other))\b"
-)
-_BEYOND = re.compile(
-    r"\b(?:over|above|beyond|exceeds?|exceeding|exceeded|past|crossed)\s(?:the|its|their)\s(?:\S+\s)?(?:threshold|limit)\b"
 )
 _NOBODY = re.compile(r"\b(?:no|none|nobody|nothing|not|neither|never|without|if|when|fires?)\b|n['’]t\b")
 _COUNTED_EVENTS = re.compile(r"\b(?:kills|killed|restarts|restarted)\b")
@@ -33,6 +30,9 @@ _SOONER = re.compile(
     r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,50}?\b(?:expires?|ends?|runs? out)\b[^,;.:]{0,30}?\b(?:(?P<less>before)|(?P<more>after))\s"
     r"(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
 )
+_OFTEN = re.compile(
+    r"\b(?:(?:several|many|multiple|a few|two|three|four|five) times|repeatedly|over and over|again and again|keeps|twice)\b"
+)
 _TIMES_FIRED = re.compile(r"(?P<name>[a-z]\w+) × (?P<count>\d+)")
 
 
@@ -40,17 +40,11 @@ def comparisons_against_ground(reading: Reading, ground: Ground) -> Iterator[str
     """What the cited numbers do not bear out."""
     text = reading.lower
     yield from _superlatives(reading, ground)
-    beyond = _BEYOND.search(text)
-    if (
-        beyond
-        and not _NOBODY.search(text)
-        and any("none of them beyond the threshold" in item.text for item in ground.items)
-    ):
-        yield beyond[0]
     happened = _HAPPENED.search(text)
     if happened and not _NOBODY.search(text):
         counted = [item for item in ground.items if _COUNTED_EVENTS.search(item.text.partition("\n")[0])]
-        if counted and len(counted) == len(ground.items) and all(_is_zero(item) for item in counted):
+        often = 2 if _OFTEN.search(text) else 1
+        if counted and len(counted) == len(ground.items) and all(_count_now(item) < often for item in counted):
             yield happened[0]
     yield from _alerts_counted(reading, ground)
     yield from _compared(reading, ground)
@@ -78,20 +72,11 @@ def reading_names(ground: Ground, reading: Reading) -> set[str]:
     return owners | ({subject[1]} if subject and not reading.prose.strip()[:1].isupper() else set())
 
 
-def _is_zero(item: Item) -> bool:
-    now = next(
-        (
-            f
-            for f in item.figures
-            if f.role == "" and f.quantity.dimension == "count" and f.quantity.start > len(_title(item))
-        ),
-        None,
-    )
-    return now is not None and now.quantity.value == 0
-
-
-def _title(item: Item) -> str:
-    return item.text.partition(": ")[0]
+def _count_now(item: Item) -> float:
+    """How often it happened, as the item counts; infinite when it does not."""
+    title = len(item.text.partition(": ")[0])
+    counts = (f.quantity for f in item.figures if f.role == "" and f.quantity.dimension == "count")
+    return next((count.value for count in counts if count.start > title), float("inf"))
 
 
 def _alerts_counted(reading: Reading, ground: Ground) -> Iterator[str]:

@@ -45,6 +45,7 @@ _NORMAL = re.compile(r"\b(?:normal\w*|usual\w*|average\w*|typical\w*|mean|baseli
 _REST = re.compile(
     r"\b(?:other|others|remaining|rest|left|not|without|healthy|still|only|except|more|fewer|less|difference|missing|up)\b"
 )
+_LIMIT = re.compile(r"\b(?:threshold|limit)s?\b")
 _EXTREMES: tuple[tuple[re.Pattern[str], Role], ...] = (
     (re.compile(r"\b(?:min\w*|lowest|trough|floor|dip\w*)\b"), "minimum"),
     (re.compile(r"\b(?:max\w*|highest|peak\w*|top\w*)\b"), "maximum"),
@@ -221,12 +222,15 @@ def _pool(dimension: str, reading: Reading, ground: Ground) -> list[Figure]:
         role = figure.role
         if figure.quantity.dimension != dimension or role in ("ago", "trend", "count"):
             continue
+        if role == "threshold" and not _LIMIT.search(text):
+            continue
         if role in ("minimum", "mean", "maximum") and role not in wanted:
             continue
         if named and role in REFERENCES and role not in named:
             continue
         if any(
-            _is_same(figure.quantity, other.quantity) and other.role == role and other.item == figure.item
+            _is_same(figure.quantity, other.quantity)
+            and (other.role, other.item, other.owner) == (role, figure.item, figure.owner)
             for other in pool
         ):
             continue

@@ -40,4 +40,4 @@ def _spread(factor: float, bound: str) -> Range:
     low, high = (0.85, 1.15) if not bound or bound in ("about", "roughly", "close to") else (0.8, 1.02)
     if bound in ("more than", "over", "at least"):
         low, high = 0.99, 1.6
-    return factor * low, factor * high
+    return (factor * low, factor * high) if factor > 1 else (factor / high, factor / low)

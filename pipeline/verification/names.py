@@ -46,7 +46,7 @@ _FILE = re.compile(
     r"[\w.-]*\w\.(?:md|ya?ml|json|conf|cfg|ini|toml|service|timer|socket|mount|log|sh|py|txt|env|db|sql|gz|tar|zip|img|qcow2|raw|lan|local|home|com|org|net|io|dev|internal)"
 )
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s|x|xx)|[45]xx|\d+[A-Za-z°%µ]{1,5}(?:/[a-z]+)?|[\d.,:/x×–-]+", re.IGNORECASE)
-_SEVERAL = re.compile(r"\b(?:[A-Z][a-z]+-[a-z]+|[A-Z][a-z]+(?:[ -][A-Z][a-z]+){1,2}|[a-z]+[ -]exporter)\b")
+_SEVERAL = re.compile(r"\b(?:[A-Z][a-z]+(?:[ -][A-Z][a-z]+){1,2}|[a-z]+[ -]exporter)\b")
 _OWN = frozenset({"sre", "sre_runbooks", "sre_ansible", "sre_log_files", "--at"})
 """The assistant's own commands and settings."""
 MAX_TOLD = 4
@@ -80,6 +80,7 @@ def names_without_ground(
             or _is_unknown_word(name, start, reading)
             or _is_marked_name(lower, reading)
             or _is_software(name, start, reading)
+            or _is_hyphenated_name(name, start, reading)
         ):
             yield name
     yield from _software_of_several_words(reading, held)
@@ -171,6 +172,18 @@ def _is_software(name: str, start: int, reading: Reading) -> bool:
     before, after = reading.prose[:start], reading.prose[start + len(name) :]
     inside = bool(before.strip(' -–—:(“"*')) and before.rstrip()[-1:] not in ".:!?"
     return name[0].isupper() and not name.isupper() and (inside or bool(_RUNS.match(after)))
+
+
+def _is_hyphenated_name(name: str, start: int, reading: Reading) -> bool:
+    """ "Pi-hole": with a capital inside a sentence, and no compound of English."""
+    first, _, rest = name.partition("-")
+    before = reading.prose[:start].rstrip()
+    if not rest or not (first[0].isupper() and first[1:].islower()) or not before or before[-1] in '.:!?(“"':
+        return False
+    parts = [part.lower() for part in name.split("-")]
+    return not any(
+        part in words("compound") or part in words("trade") or part.endswith(("ing", "ed", "ly")) for part in parts
+    )
 
 
 def _software_of_several_words(reading: Reading, held: frozenset[str]) -> Iterator[str]:

@@ -79,14 +79,20 @@ QUANTITY = re.compile(
     rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
     rf"(?:[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
 )
+_PORTION = (
+    r"half|(?:two|three|four)[ -](?:thirds|quarters|fifths)|nine[ -]tenths|(?:a|one)[ -](?:third|quarter|fifth|tenth)"
+)
 _FRACTION = re.compile(
-    r"\b(?P<word>half|two thirds|three quarters|three-quarters|two-thirds|(?:a|one) (?:third|quarter|fifth|tenth)|(?:a|one)-(?:third|quarter|fifth|tenth))"
-    r"(?=\s(?:of(?! an?\b)|full|empty|used|free|the)\b)"
+    rf"\b(?P<word>(?<=\bby )(?:{_PORTION})(?!(?: of)? an?\b)|(?:{_PORTION})(?=\s(?:of(?! an?\b)|full|empty|used|free|the)\b))"
 )
 _FRACTIONS = {
     "half": 0.5,
     "two thirds": 2 / 3,
     "three quarters": 0.75,
+    "two fifths": 0.4,
+    "three fifths": 0.6,
+    "four fifths": 0.8,
+    "nine tenths": 0.9,
     "third": 1 / 3,
     "quarter": 0.25,
     "fifth": 0.2,
@@ -188,7 +194,7 @@ def _found(text: str) -> Iterator[Quantity]:
         value, bound = _FRACTIONS[word], _bound(text, match.start(), match.end())
         yield Quantity(value, "ratio", value / 10, match.start(), match.end(), match["word"], "of", bound, spelled=True)
     whole = text
-    for each in compounds:
+    for each in (*compounds, *_FRACTION.finditer(text.lower())):
         whole = whole[: each.start()] + " " * len(each[0]) + whole[each.end() :]
     for match in QUANTITY.finditer(whole):
         number, word = match["number"], match["word"] or match["lone"]

@@ -22,19 +22,20 @@ _ALREADY = re.compile(
 )
 _NOT = re.compile(r"\b(?:not?|none|nothing|nobody|never|neither|nor|without|hardly|yet to|no longer|cannot)\b|n['’]t\b")
 _NOT_SAID = re.compile(
-    r"\b(?:should|must|will|would|could|may|might|can|until|unless|once|if|whether|when|make sure|so that)\b"
+    r"\b(?:should|must|will|would|could|may|might|until|unless|once|if|whether|when|make sure|so that)\b"
 )
 _PAST = re.compile(
     r"\b(?:yesterday|last week|an hour ago|before|until|earlier|previously|formerly|had been|was|were|used to|at first|ended|began)\b"
 )
 _WELL = re.compile(
-    r"\b(?:succeed\w*|pass(?:es|ed|ing)|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
+    r"\b(?:succeed\w*|pass(?:es|ed|ing)|can be reached|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
     r"normal again|ok|responds|responding|on mains|back to normal)\b"
 )
 _UNWELL = re.compile(
     r"\b(?:fail(?:s|ed|ing|ure)?|unreachable|stopped|offline|dead|broken|unhealthy|crashed|(?:is|are|went|gone|now) down|down|on battery|unresponsive|"
-    r"outage|refus\w+|does not answer|do not answer|not answering)\b"
+    r"outage|refus\w+|cannot be reached|can not be reached|can['’]t be reached|does not answer|do not answer|not answering)\b"
 )
+_ERRORS = re.compile(r"(?<!\b0 )(?<!for )(?<!to )\b(?:an error|errors)\b")
 _GOOD = re.compile(r"\b(?:succeeding|passed|reachable|running|mains|online)\b")
 _BAD = re.compile(r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b")
 
@@ -70,6 +71,18 @@ def alerts_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
             yield over[0]
         elif fires and states == {"resolved"}:
             yield fires[0]
+
+
+def errors_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """Errors in a log that has none."""
+    said = _ERRORS.search(reading.lower)
+    if (
+        said
+        and ground.items
+        and all("(0 errors" in item.text for item in ground.items)
+        and not _NOT.search(reading.lower)
+    ):
+        yield said[0]
 
 
 def health_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:

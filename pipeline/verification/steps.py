@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.verification.english import content_words, stem
+from pipeline.verification.english import WORD, content_words, stem
+from pipeline.verification.english import words as words_
 from pipeline.verification.ground import Ground
 from pipeline.verification.reading import Reading
 
@@ -15,7 +16,7 @@ has code or numbers, which are checked by themselves.
 """
 FEW_WORDS = 2
 _CHANGING = (
-    r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|revert|disable|enable|drop|format|kill|purge|prune|stop|start|"
+    r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|roll(?=\s[\w-]+\sback)|revert|disable|enable|drop|format|kill|purge|prune|stop|start|"
     r"increase|raise|lower|reduce|resize|extend|migrate|move|replace|rebuild|recreate|redeploy|flush|truncate|rotate|reset|reconfigure|edit|change|set|add|"
     r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|turn off|switch off|shut|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat|destroy|erase|overwrite|downgrade|reinitiali[sz]e"
 )
@@ -34,6 +35,12 @@ _DOES = re.compile(
     re.IGNORECASE,
 )
 """ "the playbook also updates …": what a page is said to do."""
+_OBJECT = re.compile(
+    rf"^(?:\W|\d+[.)]|(?:then|next|first|finally|now|please|also)\b,?|(?:if|to|after|before|when|once)\b[^,]{{1,80}},)*\s*(?:{_CHANGING})\s"
+    r"(?:the|its|a|an|all|both|every|your|this|that)\s(?P<object>(?:[a-z][\w-]*\s?){1,4}?)(?=\s?(?:[.,;:()—–]|$|(?:of|from|to|with|on|in|at|by|for|before|after|if|when|"
+    r"until|so|and|or|while|instead|using|as|that|which|via|again|first|once|back|one|only|through|is|are|until)\b))",
+    re.IGNORECASE,
+)
 _ORDER = re.compile(
     r"^(?:[^\w]|\d+[.)]|(?:then|next|first|finally|now|please|also|otherwise|afterwards)\b,?|(?:if|to|after|before|when|once|until|in|with|for)\b[^,]{1,80},)*\s*"
     r"(?:take|make|run|check|look|find|copy|create|open|ask|call|log|download|put|keep|give|let|go|write|send|wait|read|see|verify|test|try|turn|bring|"
@@ -43,7 +50,7 @@ _ORDER = re.compile(
 _SAME: tuple[frozenset[str], ...] = tuple(
     frozenset(stem(word) for word in group.split())
     for group in (
-        "restart reboot recreate restarted relaunch bounce", "delete remove drop purge clean prune clear free", "revert rollback roll restore back undo",
+        "restart recreate restarted relaunch bounce", "delete remove drop purge clean prune clear free", "revert rollback roll restore undo",
         "increase raise extend grow enlarge resize more bigger add", "reduce lower shrink limit cap decrease less", "replace swap exchange",
         "stop kill halt pause shut shutdown disable", "start enable up launch", "upgrade update install", "renew reissue", "check look read see verify inspect examine confirm", "list show print display", "move migrate", "change edit set adjust reconfigure",
     )
@@ -62,12 +69,15 @@ def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: 
     if ground.items and all(item.id.startswith("K") for item in ground.items):
         asked_for += [does["verb"] for does in _DOES.finditer(reading.prose)]
     for asks in asked_for:
-        wanted = {stem(part) for part in re.split(r"[\s-]+", asks.lower())}
+        wanted = {stem(re.split(r"[\s-]+", asks.lower())[0])}
         alike = set().union(*(group for group in _SAME if wanted & group)) | wanted
         if not alike & held:
             yield f"the step “{asks}” stands in {'none of ' + ground.listed if ground.items else 'nothing that it cites'}"
             return
     words -= {stem(name) for name in known} - held
+    if pages and (missing := _objects(reading, known) - held):
+        yield f"“{min(missing)}” stands in none of {', '.join(item.id for item in pages)}"
+        return
     if pages and len(words) >= FEW_WORDS:
         same = {word for word in words for group in _SAME if word in group and group & held}
         share = len((words & held) | same) / len(words)
@@ -75,8 +85,18 @@ def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: 
             yield f"{', '.join(item.id for item in pages)} {'do' if len(pages) > 1 else 'does'} not say this"
 
 
+def _objects(reading: Reading, known: frozenset[str]) -> set[str]:
+    """What a step is to be done to: the last word of what follows its verb, unless it is a name or in code."""
+    found = _OBJECT.match(reading.prose)
+    words = [word.lower() for word in WORD.findall(found["object"])] if found else []
+    words = [word for word in words if word not in known]
+    return {stem(words[-1])} - words_("stop") if words else set()
+
+
 def _wanted(reading: Reading, ground: Ground, *, is_step: bool) -> float:
     if any(ground.says(code) for code in reading.codes):
+        return SHARED_BESIDE_FACTS
+    if len({item.id[0] for item in ground.items}) > 1 and not is_step:
         return SHARED_BESIDE_FACTS
     if is_step or _ORDER.search(reading.prose):
         return SHARED_BY_A_STEP

@@ -22,12 +22,19 @@ def topics_without_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     """Only where everything that is cited is a measurement with a topic, and the claim has one that none of them has."""
     if not ground.items or any(not item.id.startswith("E") for item in ground.items):
         return
-    said = _topics(_LOOSE.sub(" ", reading.lower))
-    if len(said) != 1:
-        return
-    shown = [_topics(item.text) for item in ground.items]
-    if all(shown) and not said & set().union(*shown):
+    said = topic_of(reading.lower)
+    if len(said) == 1 and all(_topics(item.text) for item in ground.items) and not said & topics_shown(ground):
         yield next(iter(said))
+
+
+def topic_of(text: str) -> set[str]:
+    """What a text is about."""
+    return _topics(_LOOSE.sub(" ", text))
+
+
+def topics_shown(ground: Ground) -> set[str]:
+    """What the items are about."""
+    return set[str]().union(*(_topics(item.text) for item in ground.items))
 
 
 def _topics(text: str) -> set[str]:

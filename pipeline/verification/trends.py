@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pipeline.verification.ground import REFERENCES, Figure, Ground, Item
+from pipeline.verification.ground import REFERENCES, Figure, Ground, Item, Role
+from pipeline.verification.levels import NEARLY_FULL
 from pipeline.verification.lines import Alike, meant
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
@@ -15,19 +16,24 @@ SMALL = 0.03
 """A change below this share of the larger value is none."""
 STEADY = 0.2
 """A change above this share is not "unchanged"."""
-FULL = 0.95
-"""From here on something is full."""
-NEARLY_FULL = 0.8
 
+_IT_WAS = r"(?:(?:it|they|at|its|the|was|were|did|had|be|this|time|used|to) )"
+_THAN_BEFORE = (
+    rf"(?:[^,;.]{{0,40}} than (?={_IT_WAS}{{0,4}}(?:yesterday|last week|before\b|usual|normal))"
+    rf"|(?: than (?={_IT_WAS}+)|(?: [^\s,;.]+){{1,6}} than (?={_IT_WAS}*))(?=(?:\w+ ){{0,4}}(?:a|one) (?:week|day) (?:ago|before)))"
+)
+"""Not "less than a week ago", which is a length of time."""
 _UP = re.compile(
     r"\b(?:ris(?:es?|en|ing)|rose|grew|grow(?:s|n|ing|th)?|increas(?:e|es|ed|ing)|climb(?:s|ed|ing)?|jump(?:s|ed|ing)?|surg(?:e|es|ed|ing)|spik(?:e|es|ed|ing)|"
     r"went up|going up|goes up|gone up|filling(?: up)?|filled up|fills up|doubled|tripled|quadrupled|higher than|more than (?=yesterday|last week|an hour|usual|"
-    r"normal|before)|upwards?|upward trend|up (?:from|on|since|compared (?:to|with)) (?!to\b)|(?:slower and slower|longer and longer|higher and higher|larger and larger|bigger and bigger)|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) worse)\b"
+    r"normal|before)|upwards?|upward trend|up (?:from|on|since|compared (?:to|with)) (?!to\b)|(?:slower and slower|longer and longer|higher and higher|larger and larger|bigger and bigger)|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) (?:\w+ )?(?:worse|slower|longer|higher|larger|bigger|fuller|hotter|busier))\b"
+    r"|\b(?:more|higher|larger|greater|busier|bigger|fuller|hotter)" + _THAN_BEFORE
 )
 _DOWN = re.compile(
     r"\b(?:fell(?! over| back on)|fall(?:s|en|ing)(?! over)|dropp?(?:s|ed|ing)?(?! by to)|decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|shr[aiu]nk(?:s|ing|en)?|"
     r"went down(?! to earth)|going down|goes down|gone down|sank|sinks?|sinking|halved|less and less|lower than|less than (?=yesterday|last week|an hour|usual|normal|"
-    r"before)|downwards?|downward trend|down (?:from|on|since|compared (?:to|with)) |(?:faster and faster|quicker and quicker|shorter and shorter|lower and lower|smaller and smaller)|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es)|(?:get|gets|getting|got|become\w*|became) better|(?:come|comes|came|coming) (?:back )?down)\b"
+    r"before)|downwards?|downward trend|down (?:from|on|since|compared (?:to|with)) |(?:faster and faster|quicker and quicker|shorter and shorter|lower and lower|smaller and smaller)|plung\w+|collaps\w+|crater\w*|plummet\w*|subsid\w+|eas(?:ed|ing)|dwindl\w+|reced\w+|improv(?:ed|ing|es)|(?:get|gets|getting|got|become\w*|became) (?:\w+ )?(?:better|faster|quicker|shorter|lower|smaller|cooler)|(?:come|comes|came|coming) (?:back )?down)\b"
+    r"|\b(?:less|lower|smaller|fewer|emptier|cooler)" + _THAN_BEFORE
 )
 _STRONG = re.compile(
     r"\b(?:quickly|fast|rapid\w*|sharp\w*|strong\w*|dramatic\w*|massive\w*|significant\w*|considerabl\w*|much|far|by leaps|steep\w*)\b"
@@ -36,7 +42,7 @@ _STOPPED = re.compile(
     r"\b(?:growth|rise|increase|climb) (?:has |is )?(?:stopped|over|ended)\b|\b(?:stopped|no longer) (?:grow\w*|ris\w*|climb\w*|increas\w*|leak\w*)\b"
 )
 _FLAT = re.compile(
-    r"\b(?:back to normal|back to (?:its|their|the) (?:usual|normal|ordinary)|returned to normal|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
+    r"\b(?:back to normal|back to (?:its|their|the) (?:usual|normal|ordinary)|return(?:ed|ing|s) to normal|(?:stay(?:s|ed)|remain(?:s|ed)) (?:about |roughly |practically )?the same|the same as (?=yesterday|last week|a week ago)|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
 )
 _NOT_SAID = re.compile(
     r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch (?:that|whether|if)|wait (?:until|for it)|make sure|so that|after (?:a|the) restart)\b"
@@ -46,15 +52,17 @@ _NEGATED = re.compile(
 )
 _NOBODY = re.compile(r"\b(?:none|nothing|nobody|neither|no)\b")
 _FLIPPED = re.compile(r"\b(?:free|available|left|headroom|remaining|spare|unused|idle|days? until|expir\w+|lifetime)\b")
+_SPOKEN: dict[Role, re.Pattern[str]] = {
+    "yesterday": re.compile(r"\b(?:yesterday|the day before|a day ago)\b"),
+    "last week": re.compile(r"\b(?:last week|(?:a|one|the|last|past) week(?: ago| before)?)\b"),
+}
+_SLOWER = re.compile(rf"\b(?:slower|more slowly|longer){_THAN_BEFORE}|\b(?:slower|longer)$")
+_FASTER = re.compile(rf"\b(?:faster|quicker|more quickly|sooner){_THAN_BEFORE}")
 _FROM_TO = re.compile(
     r"\b(?:from|between)\b(?P<first>[^;]{1,60}?)\b(?:to|and)\b(?P<second>[^;]{1,40})|(?P<a>[^;→]{1,40})→(?P<b>[^;→]{1,40})"
 )
 
 _THEN = re.compile(r",? (?:and )?(?:then|later|finally) ")
-_NEARLY_FULL = re.compile(r"\b(?:nearly|almost|practically|as good as)\s(?:full|out of (?:space|memory)|exhausted)\b")
-_IS_FULL = re.compile(
-    r"(?<!nearly )(?<!almost )(?<!not )(?<!is in )\b(?:is|are|was|completely|entirely|ran|already)\s(?:now\s|already\s|completely\s)?(?:full|out of (?:space|disk space|room))\b(?!\sin\b|\sat\b|\safter|\sby\b)"
-)
 
 
 def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
@@ -64,20 +72,14 @@ def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
         return
     yield from _direction(reading, ground)
     yield from _order(reading, ground)
-    full = _IS_FULL.search(text)
-    shares = [
-        f.quantity.value for f in ground.figures if f.quantity.dimension == "ratio" and f.role in ("", "now", "maximum")
-    ]
-    if full and shares and max(shares) < FULL:
-        yield full[0]
-    nearly = _NEARLY_FULL.search(text)
-    if nearly and shares and max(shares) < NEARLY_FULL:
-        yield nearly[0]
 
 
 def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
     text = reading.lower
-    up, down, flat = _UP.search(text), _DOWN.search(text), _FLAT.search(text)
+    takes_time = any(f.quantity.dimension == "seconds" and f.role == "" and f.quantity.written for f in ground.figures)
+    slower, faster = _SLOWER.search(text), _FASTER.search(text)
+    up = _UP.search(text) or (slower if takes_time else faster)
+    down, flat = _DOWN.search(text) or (faster if takes_time else slower), _FLAT.search(text)
     if stopped := _STOPPED.search(text):
         up = down = None
     found, flat = up or down, stopped or flat
@@ -112,7 +114,8 @@ def _courses(item: Item, reading: Reading) -> set[int]:
     if kinds:
         return set().union(*(_course_of(kind) for kind in kinds))
     now, past = _compared(item)
-    wanted = [f for f in past if f.role in ("yesterday", "last week") and f.role in reading.lower]
+    said = {role for role, pattern in _SPOKEN.items() if pattern.search(reading.lower)}
+    wanted = [f for f in past if f.role in said]
     compared: set[int] = set()
     if now is not None:
         for figure in wanted or past:
