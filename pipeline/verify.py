@@ -26,11 +26,13 @@ from pipeline.verification.names import names_without_ground
 from pipeline.verification.numbers import numbers_without_ground
 from pipeline.verification.quantifiers import quantifiers_against_ground
 from pipeline.verification.reading import Reading, read
+from pipeline.verification.sequence import sequence_against_ground
 from pipeline.verification.states import (
     alerts_against_ground,
     errors_against_ground,
     health_against_ground,
     severities_against_ground,
+    steadiness_against_ground,
 )
 from pipeline.verification.steps import step_without_ground
 from pipeline.verification.topics import topics_without_ground
@@ -161,6 +163,8 @@ def _contradictions(reading: Reading, cites: Ground, library: Library, known: fr
         levels_against_ground,
         quantifiers_against_ground,
         errors_against_ground,
+        steadiness_against_ground,
+        sequence_against_ground,
     )
     for word in (word for check in checks for word in check(reading, cites)):
         yield f"“{word}” is not what {cites.listed} shows"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.verification.counting import counts_cited, counts_lines
+from pipeline.verification.counting import counts_cited, counts_lines, counts_listed
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import Ground, Role, counted
 from pipeline.verification.quantities import Quantity
@@ -41,9 +41,11 @@ def _is_structure(quantity: Quantity, reading: Reading, ground: Ground, facts: F
     if quantity.dimension != "count" or quantity.value != int(quantity.value):
         return False
     count = int(quantity.value)
-    if counts_cited(quantity, reading, ground) or counts_lines(quantity, reading, ground):
+    if any(counts(quantity, reading, ground) for counts in (counts_cited, counts_listed, counts_lines)):
         return True
     if quantity.spelled and _PICKED.search(reading.lower[: quantity.start]):
+        return True
+    if count == 2 and quantity.spelled and reading.lower[: quantity.start].endswith("the "):
         return True
     if count == reading.claim.follow > 1 or (quantity.spelled and _THINGS.match(reading.lower, quantity.end)):
         return True

@@ -12,6 +12,8 @@ from pipeline.verification.reading import Reading, trimmed
 
 _ON = re.compile(r"[^.;]{0,40}?\b(?:on|at|for|of)\s(?:the\s)?(?P<name>[\w-]+)")
 _FROM = re.compile(r"\bfrom (?:about )?(?P<value>[\w./:-]{1,80})(?= (?:\w+ )?to )")
+_FORMERLY = re.compile(r"\b(?:no longer|not|instead of|used to|before|until|expects?|nothing)\b|n['’]t\b")
+_IS = re.compile(r"\b(?:listens?|is listening|listening) (?:again |now |only )?on (?P<value>[\w./:-]{1,80})")
 _RAISED = re.compile(
     r"\b(?:(?P<setting>raised|raising|lengthened|extended|prolonged)|increas(?:ed|ing)|doubled|tripled|quadrupled|enlarged)\b"
 )
@@ -62,11 +64,16 @@ def reversed_changes(reading: Reading, ground: Ground) -> Iterator[str]:
         old, new = (
             _values("\n".join(lines)) for lines in (sides(item.raw.lower()) if item.id.startswith("C") else ((), ()))
         )
-        for match in (*_FROM.finditer(reading.lower), *_TO.finditer(reading.lower)) if old and new else ():
+        for match in _told_of(reading) if old and new else ():
             wrong, right = (new, old) if match.re is _FROM else (old, new)
             if trimmed(match["value"]) in wrong - right:
                 yield match[0]
                 return
+
+
+def _told_of(reading: Reading) -> Iterator[re.Match[str]]:
+    patterns = (_FROM, _TO) if _FORMERLY.search(reading.lower) else (_FROM, _TO, _IS)
+    return (match for pattern in patterns for match in pattern.finditer(reading.lower))
 
 
 def adjusted_otherwise(reading: Reading, ground: Ground) -> Iterator[str]:

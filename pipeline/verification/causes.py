@@ -32,7 +32,7 @@ _FORWARDS = re.compile(
 """ "X led to Y": what stands before is the reason."""
 _BLAMED = re.compile(
     r"\b(?P<one>[\w-]+) (?:is (?:most likely |likely |probably )?(?:responsible|to blame|the (?:culprit|(?:likely |root |most likely )?cause))|causes|caused)\b"
-    r"|\b(?:due to|because of|caused by|blames?|driven by) (?:the |a )?(?P<other>[\w-]+)"
+    r"|\b(?:due to|because of|caused by|blames?|driven by|com(?:es|ing) from|came from|stems? from) (?:the |a )?(?P<other>[\w-]+)"
 )
 RIVALS = 0.5
 """A change whose score is below this share of the best one's is no likely cause."""

@@ -33,6 +33,10 @@ _SOONER = re.compile(
 _OFTEN = re.compile(
     r"\b(?:(?:several|many|multiple|a few|two|three|four|five) times|repeatedly|over and over|again and again|keeps|twice)\b"
 )
+_OFTEN_IN_WORDS = {"once": 1, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_OUTDOES = re.compile(
+    r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,40}?\b(?P<more>outlasts?|outlives?|exceeds?|surpasses|outranks?|tops)\s(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
+)
 _TIMES_FIRED = re.compile(r"(?P<name>[a-z]\w+) × (?P<count>\d+)")
 
 
@@ -84,6 +88,12 @@ def _alerts_counted(reading: Reading, ground: Ground) -> Iterator[str]:
     told = {m["name"]: int(m["count"]) for part in ground.parts for m in _TIMES_FIRED.finditer(part.text)}
     for name, count in told.items():
         for match in re.finditer(
+            rf"\b{re.escape(name)} (?:has |was )?fired (?P<often>once|twice|\w+ times)\b", reading.lower
+        ):
+            often = _OFTEN_IN_WORDS.get(match["often"].removesuffix(" times"))
+            if often is not None and often != count:
+                yield match[0]
+        for match in re.finditer(
             rf"\b{re.escape(name)}\b[^.;,\d]{{0,30}}?\b(?:for|on|of|×)\s(?P<count>\d+)\s(?!min|h\b|hour|s\b|sec|day|%)",
             reading.lower,
         ):
@@ -99,7 +109,7 @@ def _alerts_counted(reading: Reading, ground: Ground) -> Iterator[str]:
 
 def _compared(reading: Reading, ground: Ground) -> Iterator[str]:
     """ "a uses more than b" where an item tells the numbers of both."""
-    for match in (*_THAN.finditer(reading.lower), *_SOONER.finditer(reading.lower)):
+    for match in (*_THAN.finditer(reading.lower), *_SOONER.finditer(reading.lower), *_OUTDOES.finditer(reading.lower)):
         for item in ground.items:
             values = {figure.owner: figure.quantity.value for figure in reversed(ranked(item))}
             one, other = values.get(match["one"]), values.get(match["other"])

@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 
-from pipeline.verification.ground import MAX_EVENTS, REFERENCES, Figure, Ground, Role
+from pipeline.verification.ground import MAX_EVENTS, RANKED, REFERENCES, Figure, Ground, Role, ranked
+from pipeline.verification.lines import places
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
 MAX_POOL = 40
 """Figures of one kind that are combined."""
+BEYOND = 0.02
+"""How far "over 80 %" may fall short of it."""
 NEAR = 60
 """Characters on either side of a number in which the words that tell how it was derived stand."""
 Range = tuple[float, float]
-
 _CHANGE = (
     r"increases?|ris(?:e|es|en|ing)|rose|grow(?:s|n|ing|th)?|grew|gain(?:s|ed)?|drop(?:s|ped|ping)?|f[ae]ll(?:s|en|ing)?|jump(?:s|ed)?|gap|differences?|"
     r"decreased?|decreases|increased|loss|lost|surged?|swing|change[ds]?|climb(?:s|ed)?|margin|plus|minus|up|down|add(?:s|ed)?|shr[aiu]nk|cooled|warmed|"
@@ -26,12 +28,10 @@ _BY_BEFORE = re.compile(
 )
 _BY_AFTER = re.compile(
     rf"^[\s-]?(?:[\w/’']+\s){{0,3}}?(?:{_CHANGE}|more|less|fewer|higher|lower|above|below|over|under|beyond|larger|smaller|hotter|cooler|warmer|faster|slower|"
-    r"longer|shorter|busier|greater|than|against|compared|ahead|behind|short of|away|between|in excess|apart|off|before|after|earlier|later|sooner|until|of each other|of one another)\b"
+    r"longer|shorter|busier|greater|than|against|compared|ahead|behind|short of|away|between|in excess|apart|off|before|after|earlier|later|sooner|until|of each other|of one another|separates?|passed|went by)\b"
 )
 _COUNTED_REST = re.compile(r"\band \d+ more\b")
-_LEFT = re.compile(
-    r"\b(?:free|left|available|remain\w*|headroom|spare|short of|until full|unused|idle|rest|missing|other)\b"
-)
+_LEFT = re.compile(r"\b(?:free|empty|left|available|remain\w*|headroom|spare|short of|until full|unused|idle|rest|missing|other)\b")  # fmt: skip
 _OF_A_SHARE = re.compile(r"\b(?:yesterday|last week|usual|normal|rise|growth|increase)")
 _SHARE = re.compile(r"\b(?:of|share|portion|accounts?|fraction|part|makes? up|out of)\b")
 _TIMES = re.compile(
@@ -71,9 +71,9 @@ def _reads_like(quantity: Quantity, result: Range) -> bool:
     if quantity.bound == "about":
         slack = max(slack, 0.05 * value)
     elif quantity.bound == "over":
-        return value - slack <= middle <= value * 1.15 + slack
+        return value * (1 - BEYOND) <= middle <= value * 1.15 + slack
     elif quantity.bound == "under":
-        return value * 0.85 - slack <= middle <= value + slack
+        return value * 0.85 - slack <= middle <= value * (1 + BEYOND)
     return abs(value - middle) <= slack
 
 
@@ -121,6 +121,14 @@ def _differences(quantity: Quantity, reading: Reading, ground: Ground, shown: Se
 def _proportions(quantity: Quantity, reading: Reading, ground: Ground, shown: Sequence[Quantity]) -> Iterator[Range]:
     kinds = {figure.quantity.dimension for figure in ground.figures if figure.role != "ago"} - {"points", "times"}
     for kind in sorted(kinds):
+        if quantity.dimension == "times" and kind != "count" and _SUM.search(reading.lower):
+            named = [f.quantity for f in _pool(kind, reading, ground) if f.owner and f.owner in reading.lower]
+            yield from (
+                (one.low / high, one.high / low)
+                for one in named
+                for low, high in _sums(kind, reading, ground, shown)
+                if low > 0
+            )
         for now, before in set_side_by_side(kind, reading, ground, shown):
             if before.value == 0:
                 continue
@@ -180,6 +188,7 @@ def pairs(
     mine = [quantity for quantity in shown if quantity.dimension == dimension]
     pool = _pool(dimension, reading, ground)
     yield from ((new, old) for old, new in ground.replaced if old.dimension == dimension)
+    yield from _by_place(dimension, reading, ground)
     for first, second in combinations(mine, 2):
         yield from ((first, second), (second, first))
     if len(mine) >= 2 and re.search(r"\bfrom\b.+\bto\b", reading.lower):
@@ -199,6 +208,14 @@ def pairs(
             yield now.quantity, then.quantity
             if rivals or anything or not apart:
                 yield then.quantity, now.quantity
+
+
+def _by_place(dimension: str, reading: Reading, ground: Ground) -> Iterator[tuple[Quantity, Quantity]]:
+    """ "the first and the last of the listed", where an item ranks them."""
+    for item in ground.items:
+        values = [figure.quantity for figure in ranked(item) if figure.quantity.dimension == dimension]
+        chosen = places(reading, len(values)) if len(values) >= RANKED else []
+        yield from ((values[one], values[other]) for one, other in combinations(chosen, 2))
 
 
 def _is_same(one: Quantity, other: Quantity) -> bool:

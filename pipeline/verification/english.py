@@ -37,7 +37,24 @@ _ENGLISH = (
     "ising",
 )
 """No service is called so."""
-_CUT_OFF = ("ingly", "edly", "ations", "ation", "ments", "ment", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s")
+_CUT_OFF = (
+    "ingly",
+    "edly",
+    "ations",
+    "ation",
+    "ments",
+    "ment",
+    "ures",
+    "ure",
+    "ings",
+    "ing",
+    "ied",
+    "ies",
+    "ed",
+    "es",
+    "ly",
+    "s",
+)
 WORD = re.compile(r"[A-Za-z]{3,40}")
 
 

@@ -15,7 +15,7 @@ from pipeline.verification.reading import Reading
 
 _DURATION = re.compile(
     r"\b(?:ago|for|after|before|later|earlier|since|within|last(?:ed|ing|s)?|took|takes|between|in|into|old|over|during|prior|preced\w+|follow\w+|"
-    r"duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|to)\b"
+    r"duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|covers?|separates?|to)\b"
 )
 _APART = re.compile(
     r"\b(?:after\w*|before\w*|later|earlier|between|apart|within|until|gap|delay\w*|prior|preced\w+|follow\w*|then|ahead|lag\w*|lasted|from|to|"
@@ -30,6 +30,7 @@ _VAGUE = re.compile(r"\bfor (?:many |several |some )?(?P<unit>hours|days|weeks)\
 _LOOKED = re.compile(
     r"(?<!for the )\b(?:last|past|previous|over|within|during|in|to|history of|recent)\s(?:the\s)?(?:last\s|past\s)?[~(]?$|[(]$"
 )
+_WATCHED = re.compile(r"\b(?:watched|observed|measured|looked at|covers?|covering|spans?)\b")
 _WINDOW = re.compile(r"[\s-]?(?:window|range|period|stretch|of history)\b")
 
 
@@ -53,7 +54,12 @@ def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked:
         for item in (*ground.items, *asked.items)
         if len(item.bounds) > 1
     ]
-    if not _LOOKED.search(reading.lower[: quantity.start]) and not _WINDOW.match(reading.lower, quantity.end):
+    watched = _WATCHED.search(reading.lower[: quantity.start])
+    if (
+        not watched
+        and not _LOOKED.search(reading.lower[: quantity.start])
+        and not _WINDOW.match(reading.lower, quantity.end)
+    ):
         looked = []
     return any(_lasts(quantity, seconds) for seconds in (*since, *between, *looked))
 
@@ -76,7 +82,7 @@ def _lasts(quantity: Quantity, seconds: float) -> bool:
     if quantity.bound == "under":
         return value * 0.8 <= seconds <= value * (1 + SLACK)
     slack = max(quantity.step / 2, 0.1 * value if quantity.bound == "about" else 0.0)
-    return away <= slack or (quantity.step <= 60 and away < quantity.step)
+    return away <= slack or (quantity.step <= 60 and away < quantity.step < value)
 
 
 def vague_lengths(reading: Reading, ground: Ground, facts: Facts) -> Iterator[str]:

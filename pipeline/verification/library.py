@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from core.vocabulary import Alert, AnsweredChange, Evidence, Passage, SeriesSummary
+from pipeline.verification.counting import LISTED
 from pipeline.verification.diffs import replaced, settings_in, without_hunks
 from pipeline.verification.facts import Facts
 from pipeline.verification.ground import (
@@ -33,7 +34,6 @@ MAX_PARTS = 200
 _ROLE = re.compile(r"[\s,]{0,2}(?:at this time )?(?P<role>yesterday|last week|(?:an|one) hour ago|ago)\b")
 _PLACED = re.compile(r"\b(?:on|of|behind|among|from|by|at|for)\s+$")
 _LIMIT = re.compile(r"\b(?:threshold|limit) of $|\bexpression is \S{1,2} $")
-_LISTED = re.compile(r"((?:[\w./() -]{1,60}, ){1,40}[\w./() -]{1,60}?) and (\d{1,6}) more\b")
 _TIMESPAN = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d):(\d\d\.\d{1,7})(?![\d:])")
 """ "0:00:04.1", as logs write how long something took."""
 _DAY = 86_400.0
@@ -154,7 +154,7 @@ class Library:
         found = [Figure(quantity, number) for quantity in settings_in(f"{said}\n{more}")]
         found += [
             Figure(_count(m[1].count(",") + 1 + int(m[2])), number, counts=frozenset({WHOLE_LIST}))
-            for m in _LISTED.finditer(said)
+            for m in LISTED.finditer(said)
         ]
         found += [
             Figure(Quantity(60 * (60 * int(m[1]) + int(m[2])) + float(m[3]), "seconds", 0.1), number)

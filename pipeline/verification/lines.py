@@ -13,7 +13,7 @@ from pipeline.verification.quantities import Quantity, read_quantities
 from pipeline.verification.reading import Reading, numbers_only
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_ORDINAL = re.compile(rf"\b(?P<which>{'|'.join(_ORDINALS)}|last|latest)\b(?P<two>\stwo\b)?")
+_ORDINAL = re.compile(rf"\b(?P<which>{'|'.join(_ORDINALS)}|earliest|last|latest)\b(?P<two>\stwo\b)?")
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,24 @@ def meant(reading: Reading, item: Item) -> list[Alike]:
 
 def picked(reading: Reading, ground: Ground) -> tuple[datetime, ...]:
     """When the lines were written that the claim picks out by their place: "the second and the third warning"."""
-    found = list(_ORDINAL.finditer(reading.lower))
-    for item in ground.items if found else ():
+    for item in ground.items if _ORDINAL.search(reading.lower) else ():
         lines = quoted(item)
         words = content_words(reading.lower)
         shared = [len(content_words(line.text) & words) for line in lines]
         lines = [line for line, count in zip(lines, shared, strict=True) if count == max(shared)]
-        places = [place for match in found for place in _places(match, len(lines))]
-        if len(lines) > 1 and places and max(places) < len(lines):
-            return tuple(lines[place].events[0] for place in dict.fromkeys(places))
+        if len(lines) > 1 and (chosen := places(reading, len(lines))):
+            return tuple(lines[place].events[0] for place in chosen)
     return ()
 
 
+def places(reading: Reading, count: int) -> list[int]:
+    """Which of so many the claim picks out, from 0; none when there are not so many."""
+    chosen = [place for match in _ORDINAL.finditer(reading.lower) for place in _places(match, count)]
+    return list(dict.fromkeys(chosen)) if chosen and max(chosen) < count else []
+
+
 def _places(match: re.Match[str], count: int) -> list[int]:
-    if match["which"] in _ORDINALS:
-        place = _ORDINALS.index(match["which"])
+    if match["which"] not in ("last", "latest"):
+        place = _ORDINALS.index(match["which"].replace("earliest", "first"))
         return [place, place + 1] if match["two"] else [place]
     return [count - 2, count - 1] if match["two"] else [count - 1]

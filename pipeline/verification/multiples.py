@@ -10,10 +10,13 @@ from pipeline.verification.ground import Ground
 from pipeline.verification.quantities import Quantity
 from pipeline.verification.reading import Reading
 
+FOLDS = {
+    "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0, "twelve": 12.0, "twenty": 20.0, "hundred": 100.0,
+}  # fmt: skip
 _WORDS: tuple[tuple[str, float], ...] = (
-    (r"doubled|doubling|doubles|double(?!-)|twofold|two-fold|twice", 2.0), (r"tripled|tripling|triples?|threefold|three-fold|thrice", 3.0),
-    (r"quadrupled|quadrupl\w+|fourfold|four-fold", 4.0), (r"fivefold|five-fold", 5.0), (r"tenfold|ten-fold", 10.0),
-    (r"halved|halving|halves", 0.5),
+    (r"doubled|doubling|doubles|double(?!-)|twice", 2.0), (r"tripled|tripling|triples?|thrice", 3.0),
+    (r"quadrupled|quadrupl\w+", 4.0), *((f"{word}-?fold", value) for word, value in FOLDS.items()),
+    (r"halved|halving|halves|half as (?:much|many|high|large|long|big|busy|full|fast)", 0.5),
 )  # fmt: skip
 _MULTIPLE = re.compile(
     r"(?P<bound>more than |over |nearly |almost |about |roughly |at least |close to )?\b(?:"

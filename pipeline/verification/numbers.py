@@ -21,6 +21,8 @@ HEDGE = 0.02
 """How far "about" reaches, as a share of the number."""
 ROUGHLY = 0.05
 """How far it reaches for a number that is as round as "about 300"."""
+BEYOND = 0.1
+"""How far "over two months" may fall short of it."""
 BOUND = 0.15
 """How far "over 80 %" may lie from what it speaks of."""
 _ROLE = r"(?P<role>yesterday|last week|(?:an?|one) (?:hour|day|week) (?:ago|earlier|before)|ago)\b"
@@ -29,6 +31,7 @@ _ROLE_BEHIND = re.compile(
 )
 _ROLE_BEFORE = re.compile(rf"(?<!than ){_ROLE}[\s:]{{1,3}}(?:it was |was |at )?$")
 _ROLE_AHEAD = re.compile(rf"^\W*(?:at (?:this|the same) time )?{_ROLE}")
+_NOT_NOW = REFERENCES | {"minimum", "mean", "maximum"}
 _ARRIVED = re.compile(
     r"\b(?:back|has \w+|have \w+|is now|now)(?: down| up| back)? (?:to|at) (?:about |around |roughly |only )?$"
 )
@@ -49,6 +52,9 @@ def numbers_without_ground(
     members = members_counted(reading, ground)
     shown = [quantity for quantity, stands in zip(quantities, direct, strict=True) if stands]
     for quantity, stands in zip(quantities, direct, strict=True):
+        if members.get(quantity.start) is False:
+            yield quantity.written
+            continue
         if stands or quantity.start in members or claims_nothing(quantity, reading, ground, facts):
             continue
         if _is_confidence(quantity, reading):
@@ -69,6 +75,7 @@ def numbers_without_ground(
 _LIMIT = re.compile(
     r"\b(?:thresholds?|limits?|marks?|over|above|below|under|beyond|exceed\w*|more than|less than|within|at which|counts? as|alerts?|alarms?|fires?|due|allow\w*)\b"
 )
+_OF_SO_MANY = re.compile(r"\s(?:out )?of (?:the |these |those |all )?(?:\d+|[a-z]+)(?= alerts?\b)")
 _ALL_OR_NONE = re.compile(r"\b(?P<which>none|all)\s(?:of\s)?(?:the\s)?(?P<all>\d{1,9})\b(?!\s?[%.\d])", re.IGNORECASE)
 _NONE_OF = re.compile(r"\b(?:none of|not one of|no|not all|of|out of)(?: the)?\s$")
 _ONE_OF_THE = re.compile(r"\bone of the (?P<thing>resolver|service|node|guest|host)s\b")
@@ -116,7 +123,9 @@ def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -
         return False
     if quantity.dimension == "count" and not _counts_the_same(quantity, figure, reading, ground):
         return False
-    if figure.role in REFERENCES and _ARRIVED.search(reading.lower[: quantity.start]):
+    if figure.item.startswith("C") and ground.replaced and reading.lower[: quantity.start].endswith(" by "):
+        return False
+    if figure.role in _NOT_NOW and _ARRIVED.search(reading.lower[: quantity.start]):
         return False
     role = role_of(quantity, reading)
     if role == "ago":
@@ -130,7 +139,8 @@ def fits(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -
 
 def _counts_the_same(quantity: Quantity, figure: Figure, reading: Reading, ground: Ground) -> bool:
     """ "5 alerts firing" is not borne out by "5 alerts" where "4 firing" stands as well."""
-    said = counted(reading.prose, quantity.end)
+    parted = _OF_SO_MANY.match(reading.lower, quantity.end)
+    said = counted(reading.prose, parted.end() if parted else quantity.end)
     if _NONE_OF.search(reading.lower[max(0, quantity.start - 14) : quantity.start]):
         said -= STATES
     things = said - STATES
@@ -191,10 +201,12 @@ def within(quantity: Quantity, known: Quantity) -> bool:
     tolerance = quantity.step / 2 + real * 1e-9 + 1e-12
     if quantity.unit != known.unit and known.written:
         tolerance += known.step / 2
+    if quantity.bound == "over" and real < value * (1 - BEYOND):
+        return False
     if quantity.bound == "about":
         tolerance = max(
             tolerance,
-            HEDGE * value,
+            (0.1 if quantity.spelled and quantity.dimension == "ratio" else HEDGE) * value,
             0.0 if quantity.dimension == "ratio" else min(_grain(quantity) / 2, ROUGHLY * value),
         )
     if abs(value - real) <= tolerance:

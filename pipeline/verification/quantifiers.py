@@ -20,7 +20,7 @@ _QUANTIFIED = re.compile(
 )
 _WELL = re.compile(r"\b(?:reachable|up|well|healthy|work(?:s|ing)?|answer(?:s|ing)?|fine|running)\b")
 _DOWN = re.compile(r"\b(?:down|fail(?:s|ed|ing)?|unreachable|offline|out|affected)\b")
-_KIND = re.compile(r"\b(?P<kind>critical|warning|firing|suppressed|silenced)s?\b")
+_KIND = re.compile(r"\b(?P<kind>critical|warning|firing|suppressed|fired|ended)s?\b")
 _NOT = re.compile(r"\b(?:not|cannot|no longer|never|instead)\b|n['’]t\b")
 
 
@@ -37,8 +37,8 @@ def _shares(thing: str, rest: str, ground: Ground) -> Iterator[float]:
     well, down, kind = _WELL.search(rest), _DOWN.search(rest), _KIND.search(rest)
     for item in ground.items:
         if thing == "alert" and kind:
-            total = re.search(r"\b(\d+) alerts?:", item.text)
-            of_kind = re.search(rf"\b(\d+) {kind['kind']}\b", item.text)
+            total = re.search(r"\b(\d+) alerts?(?::| fired)", item.text)
+            of_kind = re.search(rf"\b(\d+) (?:alerts? )?{kind['kind']}\b", item.text)
             if total and int(total[1]):
                 yield (int(of_kind[1]) if of_kind else 0) / int(total[1])
         elif thing != "alert" and bool(well) != bool(down):

@@ -9,13 +9,23 @@ from typing import Literal
 
 Bound = Literal["", "about", "over", "under"]
 
+_ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_TEENS = ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _WORDS = {
-    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
-    "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90,
-}  # fmt: skip
+    **{word: value for value, word in enumerate((*_ONES, *_TEENS)) if word != "one"},
+    **{ten: 10 * value for value, ten in enumerate(_TENS, start=2)},
+    **{
+        f"{ten}-{one}": 10 * value + unit
+        for value, ten in enumerate(_TENS, start=2)
+        for unit, one in enumerate(_ONES[1:10], start=1)
+    },
+}
 _SINGLE = {
     "three quarters of an": 0.75,
     "a quarter of an": 0.25,
+    "three quarters of a": 0.75,
+    "a quarter of a": 0.25,
     "half an": 0.5,
     "half a": 0.5,
     "a couple of": 2,
@@ -68,7 +78,7 @@ UNITS: dict[str, tuple[str, float]] = {
 _LOWER = {unit.lower(): known for unit, known in UNITS.items() if len(unit) > 3}
 _NAMES = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
 _UNIT = rf"(?P<unit>(?i:{'|'.join(re.escape(u) for u in sorted(_LOWER, key=len, reverse=True))})|{_NAMES})(?![A-Za-z])"
-_PER = r"(?:\s?(?:/|per\s|an?\s)\s?(?P<per>s|sec|second|min|minute|h|hr|hour|d|day)(?![A-Za-z])(?!\s(?:ago|earlier|before|later|after)))"
+_PER = r"(?:\s?(?:/|(?:per|an?|every|each)\s)\s?(?P<per>s|sec|second|min|minute|h|hr|hour|d|day)(?![A-Za-z])(?!\s(?:ago|earlier|before|later|after)))"
 _COUNTED = r"(?:\s(?:requests?|reqs?|queries|errors?|lines?|packets?|operations?|ops|connections?|restarts?|samples?|core-?seconds?))"
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,15}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?)"
 _SPELLED = "|".join(sorted(_WORDS, key=len, reverse=True))
@@ -76,14 +86,12 @@ _LONE = "|".join(sorted(_SINGLE, key=len, reverse=True))
 _TIME_WORDS = "seconds?|minutes?|mins?|hours?|days?|weeks?|months?"
 QUANTITY = re.compile(
     rf"(?<![\w.,:])(?<![A-Za-z_]-)(?<![A-Za-z_.)]/)(?P<sign>[+±−-](?=\d))?(?P<times>[x×]\s?(?=\d))?"
-    rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
-    rf"(?:[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
+    rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}|one(?=\sand\sa\shalf\b)))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
+    rf"(?:(?:\s(?:more|further|whole|full))?[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
 )
-_PORTION = (
-    r"half|(?:two|three|four)[ -](?:thirds|quarters|fifths)|nine[ -]tenths|(?:a|one)[ -](?:third|quarter|fifth|tenth)"
-)
+_PORTION = r"half|(?:two|three|four)[ -](?:thirds|quarters|fifths)|(?:two|three|four|six|seven|eight|nine)[ -]tenths|(?:a|one)[ -](?:third|quarter|fifth|tenth)"
 _FRACTION = re.compile(
-    rf"\b(?P<word>(?<=\bby )(?:{_PORTION})(?!(?: of)? an?\b)|(?:{_PORTION})(?=\s(?:of(?! an?\b)|full|empty|used|free|the)\b))"
+    rf"\b(?P<word>(?<=\bby )(?:{_PORTION})(?!(?: of)? an?\b)|(?:{_PORTION})(?=\s(?:of(?! an?\b)|full|empty|used|free|empty|the)\b))"
 )
 _FRACTIONS = {
     "half": 0.5,
@@ -92,7 +100,7 @@ _FRACTIONS = {
     "two fifths": 0.4,
     "three fifths": 0.6,
     "four fifths": 0.8,
-    "nine tenths": 0.9,
+    **{f"{word} tenths": _WORDS[word] / 10 for word in ("two", "three", "four", "six", "seven", "eight", "nine")},
     "third": 1 / 3,
     "quarter": 0.25,
     "fifth": 0.2,
@@ -105,14 +113,15 @@ _COMPOUND = re.compile(
 """ "1 h 30 min", "1h30m"."""
 _PER_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _ABOUT = re.compile(
-    r"(?:\babout|\baround|\broughly|\bapprox\w*\.?|\bsome|~|≈|\bcirca|\bca\.|\bclose to|\bor so)\s*$", re.IGNORECASE
+    r"(?:\babout|\baround|\broughly|\bapprox\w*\.?|\bsome|~|≈|\bcirca|\bca\.|\bbarely|\bclose to|\bor so)\s*$",
+    re.IGNORECASE,
 )
 _OVER = re.compile(
-    r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed(?:s|ed|ing)?|\bwell over|>=?|≥|\bupwards of)\s*$",
+    r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed(?:s|ed|ing)?|\bwell over|>=?|≥|\bupwards of|\ba good)\s*$",
     re.IGNORECASE,
 )
 _UNDER = re.compile(
-    r"(?:\bunder|\bless than|\bfewer than|\bbelow|\bat most|\bnearly|\balmost|\bjust under|\bup to|<=?|≤)\s*$",
+    r"(?:\bunder|\bless than|\bfewer than|\bbelow|\bat most|\bnearly|\balmost|\bjust under|\bup to|\bnot (?:even|quite)|<=?|≤)\s*$",
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"\s*(?:to|or|–|-|—|→|->|vs\.?|versus)\s*")

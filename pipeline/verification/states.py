@@ -15,6 +15,8 @@ _OVER = re.compile(
     r"\b(?:resolved|cleared|ended|no longer (?:fires|firing)|stopped firing|is over|has gone|not firing|inactive)\b"
 )
 _SILENCED = re.compile(r"\b(?:silenced|suppressed|muted|inhibited|acknowledged|snoozed)\b")
+_STILL = re.compile(r"\b(?:still|(?:is|are) (?:now |currently |still )?)\s?(?:firing|active)\b")
+_PENDING = re.compile(r"\b(?:pending|not yet firing)\b")
 _ENDED = re.compile(r"\b(?P<all>\d+) alerts? fired, (?P<ended>\d+) ended\b")
 _EARLIER = re.compile(r"\b(?P<state>\w+) (?P<role>yesterday|last week)\b")
 _ALREADY = re.compile(
@@ -28,7 +30,7 @@ _PAST = re.compile(
     r"\b(?:yesterday|last week|an hour ago|before|until|earlier|previously|formerly|had been|was|were|used to|at first|ended|began)\b"
 )
 _WELL = re.compile(
-    r"\b(?:succeed\w*|pass(?:es|ed|ing)|can be reached|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|back online|online|works|working|fine|"
+    r"\b(?:succeed\w*|pass(?:es|ed|ing)?|can be reached|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|(?:coming|come|comes|came|are|is) back(?! to)|back online|online|works|working|fine|"
     r"normal again|ok|responds|responding|on mains|back to normal)\b"
 )
 _UNWELL = re.compile(
@@ -36,6 +38,9 @@ _UNWELL = re.compile(
     r"outage|refus\w+|cannot be reached|can not be reached|can['’]t be reached|does not answer|do not answer|not answering)\b"
 )
 _ERRORS = re.compile(r"(?<!\b0 )(?<!for )(?<!to )\b(?:an error|errors)\b")
+_UNSTEADY = re.compile(
+    r"\b(?:flap(?:s|ped|ping)?|unstable|intermittent\w*|on and off|fluctuat\w*|erratic\w*|up and down|sporadic\w*|now and then)\b"
+)
 _GOOD = re.compile(r"\b(?:succeeding|passed|reachable|running|mains|online)\b")
 _BAD = re.compile(r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b")
 
@@ -53,12 +58,17 @@ def alerts_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     text = reading.lower
     over, fires, silenced = _OVER.search(text), _FIRES.search(text), _SILENCED.search(text)
     states = {match[1] for part in ground.parts if (match := _STATE.search(part.text))}
-    if silenced and states and "suppressed" not in states and not _is_denied(text, silenced.start()):
-        yield silenced[0]
+    for word, state in ((silenced, "suppressed"), (_PENDING.search(text), "pending")):
+        if word and states and state not in states and not _is_denied(text, word.start()):
+            yield word[0]
     counts = [(int(m["all"]), int(m["ended"])) for item in ground.items for m in _ENDED.finditer(item.text)]
     if over and counts and not any(ended for _, ended in counts) and not _is_denied(text, over.start()):
         yield over[0]
         return
+    listed = [item for item in ground.items if item.text.startswith("alerts firing")]
+    for name in CAMEL.findall(reading.prose) if _STILL.search(text) and listed else ():
+        if not any(name.lower() in part.names and "firing" in part.text for part in ground.parts):
+            yield f"{name} … firing"
     if bool(over) == bool(fires):
         return
     for alert in {name.lower() for name in CAMEL.findall(reading.prose)} or {""}:
@@ -71,6 +81,19 @@ def alerts_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
             yield over[0]
         elif fires and states == {"resolved"}:
             yield fires[0]
+
+
+def steadiness_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
+    """What never changed in the window is not on and off."""
+    said = _UNSTEADY.search(reading.lower)
+    series = [one for item in ground.items for one in item.series]
+    if (
+        said
+        and series
+        and all(one.minimum == one.maximum for one in series)
+        and not _is_denied(reading.lower, said.start())
+    ):
+        yield said[0]
 
 
 def errors_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:

@@ -16,7 +16,7 @@ has code or numbers, which are checked by themselves.
 """
 FEW_WORDS = 2
 _CHANGING = (
-    r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|roll(?=\s[\w-]+\sback)|revert|disable|enable|drop|format|kill|purge|prune|stop|start|"
+    r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|roll(?=\s[\w-]+\sback)|revert|disable|enable|drop|format|kill|purge|prune|stop|start(?!\s(?:with|by|from)\b)|"
     r"increase|raise|lower|reduce|resize|extend|migrate|move|replace|rebuild|recreate|redeploy|flush|truncate|rotate|reset|reconfigure|edit|change|set|add|"
     r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|turn off|switch off|shut|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat|destroy|erase|overwrite|downgrade|reinitiali[sz]e"
 )
@@ -37,7 +37,7 @@ _DOES = re.compile(
 """ "the playbook also updates …": what a page is said to do."""
 _OBJECT = re.compile(
     rf"^(?:\W|\d+[.)]|(?:then|next|first|finally|now|please|also)\b,?|(?:if|to|after|before|when|once)\b[^,]{{1,80}},)*\s*(?:{_CHANGING})\s"
-    r"(?:the|its|a|an|all|both|every|your|this|that)\s(?P<object>(?:[a-z][\w-]*\s?){1,4}?)(?=\s?(?:[.,;:()—–]|$|(?:of|from|to|with|on|in|at|by|for|before|after|if|when|"
+    r"(?:(?:the|its|a|an|all|both|every|your|this|that)\s)?(?P<object>(?:[a-z][\w-]*\s?){1,4}?)(?=\s?(?:[.,;:()—–]|$|(?:of|from|to|with|on|in|at|by|for|before|after|if|when|"
     r"until|so|and|or|while|instead|using|as|that|which|via|again|first|once|back|one|only|through|is|are|until)\b))",
     re.IGNORECASE,
 )

@@ -14,6 +14,8 @@ from pipeline.verification.reading import Reading
 
 SMALL = 0.03
 """A change below this share of the larger value is none."""
+TINY = 0.002
+"""A trend of less in an hour is no trend."""
 STEADY = 0.2
 """A change above this share is not "unchanged"."""
 
@@ -42,7 +44,7 @@ _STOPPED = re.compile(
     r"\b(?:growth|rise|increase|climb) (?:has |is )?(?:stopped|over|ended)\b|\b(?:stopped|no longer) (?:grow\w*|ris\w*|climb\w*|increas\w*|leak\w*)\b"
 )
 _FLAT = re.compile(
-    r"\b(?:back to normal|back to (?:its|their|the) (?:usual|normal|ordinary)|return(?:ed|ing|s) to normal|(?:stay(?:s|ed)|remain(?:s|ed)) (?:about |roughly |practically )?the same|the same as (?=yesterday|last week|a week ago)|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
+    r"\b(?:back to normal|back to (?:its|their|the) (?:usual|normal|ordinary)|return(?:ed|ing|s) to normal|(?:stay(?:s|ed)|remain(?:s|ed)) (?:about |roughly |practically )?(?:the same|level|flat|put)|the same as (?=yesterday|last week|a week ago)|normal again|recovered|normali[sz]ed|settled|plateaued|within (?:its|their|the) (?:normal|ordinary|usual)|steady|stable|unchanged|flat|constant|has not changed|did not change|no change|not moved|as usual|level(?:led)? (?:off|out))\b"
 )
 _NOT_SAID = re.compile(
     r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch (?:that|whether|if)|wait (?:until|for it)|make sure|so that|after (?:a|the) restart)\b"
@@ -126,7 +128,8 @@ def _courses(item: Item, reading: Reading) -> set[int]:
     after = series.after if series.after is not None else series.last
     if series.before is not None:
         return _signs(after - series.before, max(abs(after), abs(series.before)))
-    return compared | _signs(series.trend_per_hour, max(abs(series.last), abs(series.mean)))
+    level = max(abs(series.last), abs(series.mean))
+    return compared | ({0} if abs(series.trend_per_hour) < TINY * level else _signs(series.trend_per_hour, level))
 
 
 def _course_of(kind: Alike) -> set[int]:
