@@ -81,6 +81,11 @@ def is_ordinary(word: str) -> bool:
     )
 
 
+def is_itself_a_word(word: str) -> bool:
+    """Whether a word stands in the vocabulary as it is, and not only by its stem."""
+    return word in _vocabulary() or word in words("trade")
+
+
 def _is_known(word: str) -> bool:
     known, trade = _vocabulary(), words("trade")
     if len(word) < 3 or word in known or word in trade:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.verification.english import is_ordinary, words
+from pipeline.verification.english import content_words, is_itself_a_word, is_ordinary, stem, words
 from pipeline.verification.ground import Ground
 from pipeline.verification.quantities import UNITS
 from pipeline.verification.reading import Reading
@@ -47,6 +47,7 @@ _FILE = re.compile(
 )
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s|x|xx)|[45]xx|\d+[A-Za-z°%µ]{1,5}(?:/[a-z]+)?|[\d.,:/x×–-]+", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:[A-Z][a-z]+(?:[ -][A-Z][a-z]+){1,2}|[a-z]+[ -]exporter)\b")
+_GUEST = re.compile(r"\b(?:VM|LXC|guest|container|node)\s(?P<name>[a-z]{3,20})\s(?:is|was|has|had|uses|used)\b")
 _OWN = frozenset({"sre", "sre_runbooks", "sre_ansible", "sre_log_files", "--at"})
 """The assistant's own commands and settings."""
 MAX_TOLD = 4
@@ -84,6 +85,7 @@ def names_without_ground(
         ):
             yield name
     yield from _software_of_several_words(reading, held)
+    yield from _components(reading, *grounds)
 
 
 def _bare(token: str) -> str:
@@ -167,7 +169,7 @@ def _is_software(name: str, start: int, reading: Reading) -> bool:
     lower = name.lower()
     if not name.isalpha() or len(name) < 3 or lower in words("everyday_software") or lower not in load_glossary():
         return False
-    if not is_ordinary(lower):
+    if not is_itself_a_word(lower):
         return True
     before, after = reading.prose[:start], reading.prose[start + len(name) :]
     inside = bool(before.strip(' -–—:(“"*')) and before.rstrip()[-1:] not in ".:!?"
@@ -195,6 +197,17 @@ def _software_of_several_words(reading: Reading, held: frozenset[str]) -> Iterat
                 if not (held.issuperset(words_[:count]) or held & {"-".join(words_[:count]), "".join(words_[:count])}):
                     yield match[0]
                 break
+
+
+def _components(reading: Reading, *grounds: Ground) -> Iterator[str]:
+    """A kind of device or of software that no item speaks of: "the load balancer", "the VM desktop"."""
+    told = content_words(" ".join(item.text for ground in grounds for item in ground.items))
+    for _, token in reading.tokens:
+        if token.lower() in words("components") and stem(token.lower()) not in told:
+            yield token
+    for match in _GUEST.finditer(reading.prose):
+        if match["name"] not in words("stop") and stem(match["name"]) not in told:
+            yield match["name"]
 
 
 def _is_marked_name(lower: str, reading: Reading) -> bool:

@@ -18,7 +18,7 @@ FEW_WORDS = 2
 _CHANGING = (
     r"restart|reboot|delete|remove|wipe|reinstall|upgrade|downgrade|roll(?:\s|-)?back|roll(?=\s[\w-]+\sback)|revert|disable|enable|drop|format|kill|purge|prune|stop|start(?!\s(?:with|by|from)\b)|"
     r"increase|raise|lower|reduce|resize|extend|migrate|move|replace|rebuild|recreate|redeploy|flush|truncate|rotate|reset|reconfigure|edit|change|set|add|"
-    r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|turn off|switch off|shut|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat|destroy|erase|overwrite|downgrade|reinitiali[sz]e"
+    r"install|uninstall|unplug|swap|scale|drain|power(?:\s|-)?cycle|turn off|switch off|shut|update|renew|clear|free up|restore|switch|unmount|mount|pause|detach|vacuum|limit|cap|re-?seat|empty|disconnect|destroy|erase|overwrite|downgrade|reinitiali[sz]e"
 )
 _STEP = re.compile(
     rf"^(?:\W|\d+[.)]|then\b|next\b|first\b|finally\b|now\b|please\b|also\b|if [^,]{{1,80}},|to [^,]{{1,80}},|after [^,]{{1,60}},|step \d+)*\s*(?:then\s|and\s)?(?P<verb>{_CHANGING})\b"
