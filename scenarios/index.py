@@ -29,6 +29,12 @@ def names(split: Split) -> tuple[str, ...]:
 
 
 @cache
+def all_names() -> frozenset[str]:
+    """Every shipped scenario."""
+    return frozenset(name for listed in _index().values() for name in listed)
+
+
+@cache
 def _index() -> dict[Split, tuple[str, ...]]:
     document = yaml.safe_load(INDEX_FILE.read_text(encoding="utf-8"))
     if not isinstance(document, dict) or set(document) != set(SPLITS):

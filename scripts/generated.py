@@ -1,4 +1,4 @@
-"""Writes the generated files, or checks that they are current (`--check`): API schema, scenario schema, table of signals."""
+"""Writes the generated files, or checks that they are current (`--check`): API schema, schemas of scenarios and eval cases, table of signals."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 import app.environment  # noqa: F401  first, before any library that it quiets
 from app.api import build_api
 from core.settings import Settings
+from optimise.cases import Case
 from pipeline.signals import load_domain
 from scenarios.schema import Scenario
 
@@ -20,6 +23,7 @@ def files() -> Iterator[tuple[Path, str]]:
     """Each generated file with the text it should hold."""
     yield ROOT / "docs" / "openapi.json", _json(build_api(Settings(_env_file=None)).openapi())
     yield ROOT / "scenarios" / "scenario.schema.json", _json(Scenario.model_json_schema())
+    yield ROOT / "evalsets" / "case.schema.json", _json(TypeAdapter(list[Case]).json_schema())
     yield ROOT / "docs" / "signals.md", _signals()
 
 
