@@ -18,6 +18,7 @@ from tools.logs import LogLine
 
 if TYPE_CHECKING:  # numpy: 0.2 s that listing alerts must not wait for
     from pipeline.rank import RankedEntity, Shift
+    from pipeline.ranking.changes import Candidates
 
 NEXT_TO_NOTHING = 0.1
 """Of a notable step: what is less beyond the usual is within it."""
@@ -159,13 +160,15 @@ class Movement:
 class Changed:
     """What is known of changes beside the numbered ones: over which window, how many there were, whether every source could be read.
 
-    `cleared` says whether the first numbered change explains the symptom; None where there is no symptom to explain.
+    `cleared` says whether the first numbered change explains the symptom; None where there is no symptom to explain. `considered` is what
+    they were ranked by.
     """
 
     window: Window
     available: int
     complete: bool
     cleared: bool | None = None
+    considered: Candidates | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipeline.brief import Brief, Changed, Gaps, Movement
 from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
-from pipeline.rank import RankedChange, rank_changes
+from pipeline.ranking.changes import Candidates, RankedChange
 from pipeline.ranking.shifts import BEYOND
 from tools.changes.merge import merge_changes
 from tools.changes.source import ChangeList, ChangeSource
@@ -81,8 +81,7 @@ async def with_suspects(
     candidates = [
         change for change in changes if change.kind != "alert" and (change.effective_at or change.at) <= moved.onset
     ]
-    ranked = await asyncio.to_thread(  # a busy day of changes takes a second
-        rank_changes,
+    considered = Candidates(
         candidates,
         moved.onset,
         symptoms=moved.shifts,
@@ -91,12 +90,13 @@ async def with_suspects(
         affected=affected(brief, moved),
         kind=brief.cause.kind if brief.cause else None,
     )
+    ranked = await asyncio.to_thread(considered.ranked)  # a busy day of changes takes a second
     shown = numbered(ranked[:SHOWN])
     cleared = bool(ranked) and ranked[0].clears_bar
     cause = brief.cause
     if cause is not None and cleared:
         cause = cause.model_copy(update={"change_id": shown[0].id})
-    changed = Changed(window, len(ranked), complete, cleared)
+    changed = Changed(window, len(ranked), complete, cleared, considered)
     return replace(brief, changes=shown, cause=cause, changed=changed)
 
 

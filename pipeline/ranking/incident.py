@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.vocabulary import CauseKind, Change
 from pipeline.ranking.entities import RankedEntity, Topology, rank_entities
-from pipeline.ranking.places import entity_in, names, reaches
+from pipeline.ranking.places import entity_in
 from pipeline.ranking.series_names import words_of
 from pipeline.ranking.shifts import CLEAR_SHIFT, Shift
 from pipeline.ranking.text import LogLines, is_error, rarity_among
@@ -18,7 +18,6 @@ MOVED_TOO = 0.6
 """How much an entity is part of the symptom that moved clearly, if not most tellingly."""
 MAINLY = 0.65
 """Who is part of the symptom by so much of the most affected one's share says what it is about."""
-NAMED_BY = 2
 JUST_ENDED_DAYS = 0.05
 TOPIC_PART = 0.34
 """A topic that comes up so often, beside the most frequent one, is what the symptom is about."""
@@ -72,11 +71,6 @@ class Incident:
         """Whether it is of a kind that fills up: where nothing of it clearly began to move, it did so all along."""
         return bool(self.ranked) and self.kind in {"disk_full", "memory_leak"}
 
-    def fails_alone(self, entity: str) -> bool:
-        """Whether it clearly moved, and nothing else that is affected is upstream of it."""
-        moved = any(r.entity == entity and r.shifts[0].score >= CLEAR_SHIFT for r in self.ranked)
-        return moved and not any(other != entity and reaches(entity, other, self.topology) for other in self.affected)
-
     def was_stopped_by(self, change: Change) -> bool:
         """Whether the change says that it took something down, and just that is what is not there any more."""
         return bool(self.topics_file.stopping.search(change.title)) and any(
@@ -84,15 +78,6 @@ class Incident:
             for ranked in self.ranked
             for shift in ranked.shifts
         )
-
-    def is_named_by_others(self, entity: str) -> bool:
-        """Whether enough of those that report errors name it: they depend on it, whatever the topology knows."""
-        naming = {
-            writer
-            for _, writer, text in self.lines
-            if writer not in {None, entity} and is_error(text) and names(text, entity)
-        }
-        return len(naming) >= NAMED_BY
 
     def _topics(self) -> Counter[str]:
         """What the symptom speaks of: the clear shifts and the error lines of those that are part of it most."""

@@ -14,6 +14,8 @@ DOWNSTREAM, SIBLING, ELSEWHERE, NOWHERE = 0.35, 0.3, 0.1, 0.3
 NAMED, NAMED_ELSEWHERE = 0.85, 0.5
 """The change names the affected entity in its title or is filed under none, or just names it among its words."""
 MAX_STEPS = 4
+ITSELF, DEPENDED_ON, NAMING = " itself", " depends on", "names "
+"""How `nearness` says where."""
 
 
 def entity_in(series: str, known: Collection[str]) -> str:
@@ -39,7 +41,7 @@ def nearness(
             best, where = near * weight, words
         named = NAMED if change.entity is None or names(change.title, name) else NAMED_ELSEWHERE
         if named * weight > best and names(text, name):
-            best, where = named * weight, f"names {name}"
+            best, where = named * weight, f"{NAMING}{name}"
     return best, where
 
 
@@ -47,10 +49,10 @@ def _relation(entity: str | None, affected: str, topology: Mapping[str, Sequence
     if entity is None:
         return 0.0, ""
     if entity == affected:
-        return 1.0, f"on {entity} itself"
+        return 1.0, f"on {entity}{ITSELF}"
     steps = _steps(affected, entity, topology)
     if steps is not None:
-        return UPSTREAM**steps, f"on {entity}, which {affected} depends on"
+        return UPSTREAM**steps, f"on {entity}, which {affected}{DEPENDED_ON}"
     if _steps(entity, affected, topology) is not None:
         return DOWNSTREAM, f"on {entity}, which depends on {affected}"
     if set(topology.get(entity, ())) & set(topology.get(affected, ())):
@@ -68,11 +70,6 @@ def _steps(entity: str, upstream: str, topology: Mapping[str, Sequence[str]]) ->
             return step
         seen |= reached
     return None
-
-
-def reaches(entity: str, upstream: str, topology: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the entity depends on the other, directly or not."""
-    return _steps(entity, upstream, topology) is not None
 
 
 def names(text: str, entity: str) -> bool:

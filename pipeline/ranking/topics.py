@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
@@ -24,9 +23,7 @@ class Topics:
     of_word: dict[str, frozenset[str]]
     outside: frozenset[str]
     harmless_files: tuple[str, ...]
-    harmless_words: frozenset[str]
     stopping: re.Pattern[str]
-    shared: frozenset[str]
     products: dict[str, str]
     machine: frozenset[str]
     by_time: frozenset[str]
@@ -44,14 +41,10 @@ class Topics:
         """What the software of that name is about; None when it is not known."""
         return next((topic for word in words(name) if (topic := self.products.get(word))), None)
 
-    def harmlessness(
-        self, title: str, files: Iterable[str], *, without: re.Pattern[str] | None = None
-    ) -> Literal["files", "words"] | None:
-        """Whether a change touches only files that people read ("files"), or just says that it does something of the kind ("words")."""
-        files, title = list(files), without.sub(" ", title) if without else title
-        if files and all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files):
-            return "files"
-        return "words" if any(word in self.harmless_words for word in words(title)) else None
+    def are_harmless(self, files: Iterable[str]) -> bool:
+        """Whether a change touches files, and only such as people read."""
+        files = list(files)
+        return bool(files) and all(any(fnmatch(name, pattern) for pattern in self.harmless_files) for name in files)
 
 
 @cache
@@ -66,9 +59,7 @@ def load_topics() -> Topics:
         {word: frozenset(topics) for word, topics in of_word.items()},
         frozenset(document["outside"]),
         tuple(document["harmless_files"]),
-        frozenset(document["harmless_words"]),
         re.compile("|".join(document["stopping"]), re.IGNORECASE),
-        frozenset(document["shared"]),
         {name: topic for topic, names in document["products"].items() for name in names},
         frozenset(document["machine"]),
         frozenset(document["by_time"]),

@@ -51,9 +51,8 @@ def test_a_shipped_scenario_has_decoys_logs_and_expectations(name):
     assert all((change.effective_at or change.at) <= onset for change in causes)
     decoys = [change for change in scenario.changes if not change.cause]
     assert len(decoys) >= 3
-    assert len({change.kind for change in decoys}) >= 3
-    assert any(change.at > onset for change in decoys)
-    assert 4 <= len(scenario.logs) <= 8
+    assert len({change.kind for change in decoys}) >= 2
+    assert 2 <= len(scenario.logs) <= 12
     assert None not in (expect.alert, expect.runbook, expect.cause_kind)
     # Only what is no part of the homelab has no name in it.
     assert expect.cause_entity is not None or expect.cause_kind == "upstream_outage"
