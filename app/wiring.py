@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from app.lazy_knowledge import LazyKnowledge
+from app.program import choose_program, take_over
 from core.clock import now, refuse_future
 from core.errors import ConfigurationError
 from core.redact import redact
 from core.settings import Settings
 from core.telemetry import charge
-from core.vocabulary import Program, Timeline
+from core.vocabulary import Timeline
 from pipeline.sources import Sources
 from tools import alertmanager, grafana, loki, prometheus
 from tools.alerts import AlertSource
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pipeline.language_model import Models
     from pipeline.learnt import Baselines
     from tools.knowledge.index import KnowledgeIndex
+    from tools.knowledge.ranking import SearchWeights
 
 LOG = logging.getLogger(__name__)
 
@@ -53,13 +55,18 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
     from core.store import FILE_NAME, Store
     from pipeline.assistant import Assistant
     from pipeline.last_good import LastGood
-    from pipeline.program_state import load_state
     from pipeline.sessions import Sessions
 
     store = Store(settings.data_dir / FILE_NAME)
-    sources = sources or build_sources(settings)
+    chosen = choose_program(settings)
+    if chosen.saved is None:
+        sources = sources or build_sources(settings)
+    else:
+        numbers = chosen.saved.numbers()
+        sources = sources or build_sources(settings, numbers.search)
+        sources.parameters = numbers
     sources.baselines = build_baselines(settings, store)
-    models, problems = None, []
+    models, problems = None, chosen.problems
     try:
         models = build_models_with_ledger(settings, store)
         problems += price_problems(settings) if models else []
@@ -73,12 +80,7 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
         sessions=Sessions(store),
         last_good=LastGood(store) if models else None,
     )
-    if settings.program is not None:
-        try:
-            load_state(assistant, settings.program)
-            assistant.program = Program(source="champion")
-        except ConfigurationError as error:
-            problems.append(f"{error}; the program answers as it was shipped")
+    take_over(assistant, chosen)
     for problem in problems:
         LOG.warning(problem)
     assistant.problems = tuple(problems)
@@ -102,8 +104,8 @@ def build_models_with_ledger(settings: Settings, store: Store) -> Models | None:
     )
 
 
-def build_sources(settings: Settings) -> Sources:
-    """One object per configured source; nothing is contacted yet."""
+def build_sources(settings: Settings, search: SearchWeights | None = None) -> Sources:
+    """One object per configured source; nothing is contacted yet. `search` are other weights for finding pages."""
     prometheus_source = build_prometheus(settings)
     grafana_source = build_grafana(settings)
     loki_source = build_loki(settings)
@@ -114,7 +116,7 @@ def build_sources(settings: Settings) -> Sources:
         logs=build_logs(settings, loki_source),
         loki=loki_source,
         changes=build_change_sources(settings, prometheus_source, grafana_source),
-        knowledge=build_knowledge(index_directory(settings), settings.data_dir),
+        knowledge=build_knowledge(index_directory(settings), settings.data_dir, search),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
     )
 
@@ -248,21 +250,22 @@ def _ara_login(settings: Settings) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
-def build_index(directory: Path, data_dir: Path) -> KnowledgeIndex:
+def build_index(directory: Path, data_dir: Path, weights: SearchWeights | None = None) -> KnowledgeIndex:
     """The index of documents; imports Chroma and the embedding model."""
     from tools.knowledge.embedding import Embedder
     from tools.knowledge.index import KnowledgeIndex
+    from tools.knowledge.ranking import WEIGHTS
 
-    return KnowledgeIndex(directory, Embedder(data_dir / "models"), redact=redact)
+    return KnowledgeIndex(directory, Embedder(data_dir / "models"), redact=redact, weights=weights or WEIGHTS)
 
 
 def index_directory(settings: Settings) -> Path:
     return settings.data_dir / "index"
 
 
-def build_knowledge(directory: Path, data_dir: Path) -> LazyKnowledge:
+def build_knowledge(directory: Path, data_dir: Path, weights: SearchWeights | None = None) -> LazyKnowledge:
     """The search over the documents that are indexed in `directory`; nothing is opened yet."""
-    return LazyKnowledge(directory, lambda: build_index(directory, data_dir))
+    return LazyKnowledge(directory, lambda: build_index(directory, data_dir, weights))
 
 
 def _source(

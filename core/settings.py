@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     lm_prices: Path = Path(__file__).with_name("prices.yaml")
     daily_budget_usd: float = Field(1.0, ge=0)
     program: Path | None = None
+    mlflow_tracking_uri: str | None = Field(None, validation_alias=_known_as("MLFLOW_TRACKING_URI"))
     timezone: str = "UTC"
     source_timeout_s: float = Field(5.0, gt=0, le=120)
     question_deadline_s: float = Field(15.0, gt=0, le=300)

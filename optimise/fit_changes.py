@@ -47,7 +47,7 @@ def fit(examples: Sequence[Example], penalty: float, start: ChangeWeights) -> Ch
     """The weights that make what happened most likely; delays and priors stay as in `start`."""
     from scipy.optimize import minimize  # 0.5 s that only a fit pays for; it ships no types
 
-    rows = [_rows(each) for each in examples]
+    rows = [_rows(each, start) for each in examples]
     often = Counter(each.scenario for each in examples)
     shares = [STRENGTH * each.weight / often[each.scenario] / len(often) for each in examples]
     free = np.ones(len(SIGNS) + len(NONE_SIGNS))
@@ -70,12 +70,14 @@ def fit(examples: Sequence[Example], penalty: float, start: ChangeWeights) -> Ch
     return replace(start, signs=signs, none=none)
 
 
-def _rows(example: Example) -> tuple[Row, int]:
+def _rows(example: Example, start: ChangeWeights) -> tuple[Row, int]:
     """A row for each candidate that is not excluded, and a last one for none of them; which of the rows is right."""
     kept = [place for place, own in enumerate(example.signs) if not own.excluded]
     matrix = np.zeros((len(kept) + 1, len(SIGNS) + len(NONE_SIGNS)))
     for row, place in enumerate(kept):
-        matrix[row, : len(SIGNS)] = [example.signs[place].values.get(name, 0.0) for name in SIGNS]
+        own = example.signs[place]
+        values = {**own.values, "late": own.late(start)}
+        matrix[row, : len(SIGNS)] = [values.get(name, 0.0) for name in SIGNS]
     matrix[-1, len(SIGNS) :] = [example.none.get(name, 0.0) for name in NONE_SIGNS]
     return matrix, kept.index(example.right) if example.right in kept else len(kept)
 

@@ -19,6 +19,7 @@ from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
 from pipeline.movement import movement, onset_of
 from pipeline.narrate.sections import severity_rank
+from pipeline.parameters import Parameters
 from pipeline.rankings import with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources, guarded
@@ -177,8 +178,11 @@ class Gatherer:
         """What moved and what changed around the onset, and which change may have brought it about."""
         assert self._sources.prometheus is not None  # noqa: S101  the caller has measured with it
         rules = await guarded(gaps, "prometheus", self._sources.prometheus.rules()) if brief.explained else []
-        moved = await movement(brief, measurer, onset_of(brief, rules or []))
-        return await with_suspects(brief, moved, self._sources.changes, self._sources.logs, gaps)
+        parameters = self._sources.parameters or Parameters()
+        moved = await movement(brief, measurer, onset_of(brief, rules or []), parameters.entities)
+        return await with_suspects(
+            brief, moved, self._sources.changes, self._sources.logs, gaps, weights=parameters.changes
+        )
 
     async def _with_rankings(self, brief: Brief, alerts: Sequence[Alert], measurer: Measurer) -> Brief:
         question = brief.question

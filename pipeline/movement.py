@@ -12,6 +12,7 @@ from core.vocabulary import Alert, Window
 from pipeline.brief import Brief, Movement
 from pipeline.measure import Courses, Measurer
 from pipeline.rank import SeriesKind, Shift, rank_entities
+from pipeline.ranking.entities import WEIGHTS, EntityWeights
 from pipeline.ranking.shifts import CLEAR_SHIFT, shifts_of
 from pipeline.signals import Signal
 from tools.alerts import AlertRule
@@ -39,7 +40,7 @@ def _for(alert: Alert, rules: Sequence[AlertRule]) -> timedelta:
     return timedelta(seconds=max((rule.duration_s for rule in rules if rule.name == alert.name), default=0.0))
 
 
-async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movement:
+async def movement(brief: Brief, measurer: Measurer, onset: datetime, weights: EntityWeights = WEIGHTS) -> Movement:
     """Ask for the courses of what is abnormal and rank them; empty when nothing is."""
     signals = _abnormal(brief)
     if not signals:
@@ -53,7 +54,7 @@ async def movement(brief: Brief, measurer: Measurer, onset: datetime) -> Movemen
     shifts = shifts_of(courses.names, courses.times, courses.values, onset.timestamp(), kinds=kinds)
     shifts = beyond_usual(shifts, courses)
     shifts = await _since_when(brief, measurer, onset, end, [_told_apart(shift, brief) for shift in shifts])
-    ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory))
+    ranked = rank_entities(shifts, entity_of=entity_of, topology=topology_of(brief.inventory), weights=weights)
     return Movement(onset, tuple(shifts), tuple(ranked))
 
 

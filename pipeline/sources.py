@@ -23,6 +23,7 @@ from tools.prometheus import Prometheus
 
 if TYPE_CHECKING:  # SQLAlchemy: what has no database must not wait for it
     from pipeline.learnt import Baselines
+    from pipeline.parameters import Parameters
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class Knowledge(Protocol):
 class Sources:
     """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both. `loki` is part of `logs`.
 
-    `baselines` are what was learnt of `prometheus`.
+    `baselines` are what was learnt of `prometheus`; `parameters` the numbers by which findings are ranked, None for the usual ones.
     """
 
     prometheus: Prometheus | None = None
@@ -61,6 +62,7 @@ class Sources:
     knowledge: Knowledge | None = None
     ansible: AnsibleTrees | None = None
     baselines: Baselines | None = None
+    parameters: Parameters | None = None
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 

@@ -12,6 +12,7 @@ from pipeline.brief import Brief, Changed, Gaps, Movement
 from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
+from pipeline.ranking.change_weights import ChangeWeights
 from pipeline.ranking.changes import Candidates, RankedChange
 from pipeline.ranking.shifts import BEYOND
 from tools.changes.merge import merge_changes
@@ -67,7 +68,13 @@ def entity_of(change: Change, inventory: Inventory) -> str | None:
 
 
 async def with_suspects(
-    brief: Brief, moved: Movement, sources: Sequence[ChangeSource], logs: LogSource | None, gaps: Gaps
+    brief: Brief,
+    moved: Movement,
+    sources: Sequence[ChangeSource],
+    logs: LogSource | None,
+    gaps: Gaps,
+    *,
+    weights: ChangeWeights | None = None,
 ) -> Brief:
     """The brief with the changes that may be the cause, most likely first; the cause names the one that clears the bar."""
     window = Window(start=moved.onset - LOOKBACK, end=brief.question.at)
@@ -90,7 +97,7 @@ async def with_suspects(
         affected=affected(brief, moved),
         kind=brief.cause.kind if brief.cause else None,
     )
-    ranked = await asyncio.to_thread(considered.ranked)  # a busy day of changes takes a second
+    ranked = await asyncio.to_thread(considered.ranked, weights)  # a busy day of changes takes a second
     shown = numbered(ranked[:SHOWN])
     cleared = bool(ranked) and ranked[0].clears_bar
     cause = brief.cause

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -84,14 +84,10 @@ def _other_magnitude(fault: Fault, draw: np.random.Generator) -> Fault:
 
 def _renamed(scenario: Scenario, old: str, new: str) -> Scenario | None:
     """The scenario about `new` instead; None where the old name would still show, as in `<old>_app`."""
-    word = re.compile(rf"(?<![\w-]){re.escape(old)}(?![\w-])", re.IGNORECASE)
-
-    def written_like(found: re.Match[str]) -> str:
-        return new.capitalize() if found[0][0].isupper() else new
 
     def replace(value: Any) -> Any:
         if isinstance(value, str):
-            return word.sub(written_like, value)
+            return _in_place_of(old, new, value)
         if isinstance(value, dict):
             return {key: replace(each) for key, each in value.items()}
         if isinstance(value, Sequence):
@@ -102,3 +98,14 @@ def _renamed(scenario: Scenario, old: str, new: str) -> Scenario | None:
     renamed = Scenario.model_validate({**document, "name": scenario.name})
     left = renamed.model_dump_json(exclude={"name"}).casefold()
     return None if old != new and old.casefold() in left else renamed
+
+
+def renamer(before: Scenario, after: Scenario) -> Callable[[str], str]:
+    """Writes a text about `before` as one about `after`, a variation of it: with the entity that the fault has there."""
+    old, new = (each.fault.entity if each.fault else "" for each in (before, after))
+    return (lambda text: text) if old == new else (lambda text: _in_place_of(old, new, text))
+
+
+def _in_place_of(old: str, new: str, text: str) -> str:
+    word = re.compile(rf"(?<![\w-]){re.escape(old)}(?![\w-])", re.IGNORECASE)
+    return word.sub(lambda found: new.capitalize() if found[0][0].isupper() else new, text)

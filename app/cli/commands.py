@@ -15,6 +15,7 @@ from app.cli import (
     cost,
     demo,
     doctor,
+    evaluate,
     init,
     knowledge,
     lab,
@@ -46,6 +47,7 @@ cli.command("timeline")(timeline.timeline)
 cli.command("alerts")(alerts.alerts)
 cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
+cli.command("eval")(evaluate.evaluation)
 cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)

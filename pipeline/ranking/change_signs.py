@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.vocabulary import Change
-from pipeline.ranking.change_weights import ChangeWeights
+from pipeline.ranking.change_weights import ACCUMULATING, ChangeWeights
 from pipeline.ranking.incident import Incident
 from pipeline.ranking.places import DEPENDED_ON, ITSELF, NAMING, nearness
 from pipeline.ranking.text import agreement, only_comments, words_of_change
@@ -26,24 +27,41 @@ PART = 0.5
 AGREES = 0.3
 CERTAIN = 0.6
 """An agreement with the lines that overrules what else speaks against a change."""
+OTHER_DELAY_S = 1800.0
 UNCHANGED = "(ok)"
 """How Ansible's tasks end that found everything as it should be."""
 
 
 @dataclass(frozen=True)
 class Signs:
-    """`values` by the names of `ChangeWeights.signs`; `excluded` says why the change cannot be the cause at all."""
+    """`values` by the names of `ChangeWeights.signs`; one that is `excluded` cannot be the cause at all.
 
-    values: dict[str, float]
+    It took effect `lag_s` seconds before the symptom. `slow` are its topics that fill up or run out; `may_be_slow`, that it does not say
+    what it is about and that the symptom is of that sort.
+    """
+
+    values: Mapping[str, float]
     reasons: tuple[str, ...]
     excluded: bool = False
+    kind: str = ""
+    lag_s: float = 0.0
+    slow: tuple[str, ...] = ()
+    may_be_slow: bool = False
+
+    def late(self, weights: ChangeWeights) -> float:
+        """How much longer ago it is than such a change takes to show: the logarithm of the ratio, as a number below zero."""
+        delay = weights.delay_s.get(self.kind, OTHER_DELAY_S)
+        delay *= max((weights.accumulating.get(topic, 1.0) for topic in self.slow), default=1.0)
+        if self.may_be_slow:
+            delay *= weights.accumulating_opaque
+        return -math.log(self.lag_s / delay) if self.lag_s > delay else 0.0
 
 
 def effective(change: Change) -> datetime:
     return change.effective_at or change.at
 
 
-def signs_of(change: Change, incident: Incident, weights: ChangeWeights) -> Signs:
+def signs_of(change: Change, incident: Incident) -> Signs:
     """How the change looks beside the incident. One after the onset, or after what it should have moved, is excluded."""
     at = effective(change)
     if at > incident.onset:
@@ -64,10 +82,19 @@ def signs_of(change: Change, incident: Incident, weights: ChangeWeights) -> Sign
     common, told = _words(change, at, incident, values)
     began = min(incident.onset, first.at) if first else incident.onset
     lag = max(0.0, (began - at).total_seconds())
-    delay = _delay(change, incident, weights, common, itself=place == 1 and first is None)
-    values["late"] = -math.log(lag / delay) if lag > delay else 0.0
-    when = f"{_length(lag)} before" + (", rather long" if values["late"] else "")
-    return Signs({name: value for name, value in values.items() if value}, (where, *told, when))
+    slow = tuple(topic for topic in common if topic in ACCUMULATING)
+    return Signs(
+        {name: value for name, value in values.items() if value},
+        (where, *told, f"{_length(lag)} before"),
+        kind=change.kind,
+        lag_s=lag,
+        slow=slow,
+        may_be_slow=not slow
+        and place == 1
+        and first is None
+        and change.kind in OPAQUE
+        and bool(incident.topics.keys() & ACCUMULATING),
+    )
 
 
 def _words(change: Change, at: datetime, incident: Incident, values: dict[str, float]) -> tuple[list[str], list[str]]:
@@ -112,17 +139,6 @@ def _from_outside(change: Change, incident: Incident, common: list[str], shared:
     ]
     told = shared >= CERTAIN and not set(outside) & topics.machine
     return outside[0] if outside and not told and not (change.kind in BY_HAND and own & set(outside)) else None
-
-
-def _delay(change: Change, incident: Incident, weights: ChangeWeights, common: list[str], *, itself: bool) -> float:
-    """Seconds within which such a change takes effect; longer where it has to fill something up first."""
-    delay = weights.delay_s.get(change.kind, 1800.0)
-    slow = [weights.accumulating[topic] for topic in common if topic in weights.accumulating]
-    if slow:
-        return delay * max(slow)
-    if itself and change.kind in OPAQUE and incident.topics.keys() & weights.accumulating.keys():
-        return delay * weights.accumulating_opaque
-    return delay
 
 
 def _is_harmless(change: Change, incident: Incident, shared: float) -> bool:

@@ -46,6 +46,8 @@ class ChangeWeights:
     )  # fmt: skip
 
 
+ACCUMULATING = frozenset({"memory", "disk_space", "logging", "certificate", "time"})
+"""Topics of what fills up or runs out."""
 FITTED = Path(__file__).with_name("change_weights.yaml")
 SIGNS = (
     "near", "itself", "upstream", "named", "late", "same_topic", "same_words", "stopped_it", "harmless", "unchanged", "from_outside",

@@ -52,11 +52,11 @@ class Candidates:
     def ranked(self, weights: ChangeWeights | None = None) -> list[RankedChange]:
         """Every candidate, the most likely cause first."""
         weights, incident = weights or load_weights(), self.incident()
-        signs = [signs_of(change, incident, weights) for change in self.changes]
+        signs = [signs_of(change, incident) for change in self.changes]
         scores, none = probabilities(signs, signs_of_none(incident, weights), weights)
         blamed = clear_winner(scores, none, weights.bar)
         ranked = [
-            RankedChange(change, round(score, 4), place == blamed, own.reasons)
+            RankedChange(change, round(score, 4), place == blamed, _reasons(own, weights))
             for place, (change, own, score) in enumerate(zip(self.changes, signs, scores, strict=True))
         ]
         return sorted(ranked, key=lambda r: (not r.clears_bar, -r.score, -effective(r.change).timestamp(), r.change.id))
@@ -98,12 +98,21 @@ def probabilities(
     signs: Sequence[Signs], none: Mapping[str, float], weights: ChangeWeights
 ) -> tuple[list[float], float]:
     """Of each candidate, and of none of them; together 1."""
-    utilities = [-math.inf if own.excluded else _utility(own.values, weights.signs) for own in signs]
+    utilities = [
+        -math.inf if own.excluded else _utility({**own.values, "late": own.late(weights)}, weights.signs)
+        for own in signs
+    ]
     of_none = _utility(none, weights.none)
     top = max([of_none, *utilities])
     parts = [math.exp(utility - top) for utility in utilities]
     total = sum(parts) + math.exp(of_none - top)
     return [part / total for part in parts], math.exp(of_none - top) / total
+
+
+def _reasons(signs: Signs, weights: ChangeWeights) -> tuple[str, ...]:
+    if signs.excluded or not signs.late(weights):
+        return signs.reasons
+    return (*signs.reasons[:-1], f"{signs.reasons[-1]}, rather long")
 
 
 def clear_winner(scores: Sequence[float], none: float, bar: float) -> int | None:

@@ -29,7 +29,7 @@ from tools.knowledge.embedding import Embedder
 from tools.knowledge.generation import Generation, Manifest, open_checked, read_manifest
 from tools.knowledge.ingest import Progress
 from tools.knowledge.query import names_something_foreign, read_query
-from tools.knowledge.ranking import BAR, Ranked, rank
+from tools.knowledge.ranking import WEIGHTS, Ranked, SearchWeights, rank
 from tools.knowledge.update import IngestReport, bring_up_to_date
 
 T = TypeVar("T")
@@ -51,9 +51,11 @@ class KnowledgeIndex:
         *,
         redact: Callable[[str], str] = redact,
         lock_timeout_s: float = 300.0,
+        weights: SearchWeights = WEIGHTS,
     ) -> None:
         self.directory = directory
         self._embedder = embedder
+        self._weights = weights
         self._redact = redact
         self._lock_timeout_s = lock_timeout_s
         self._opening = threading.Lock()
@@ -86,7 +88,7 @@ class KnowledgeIndex:
         empty query or a `k` outside 1..50, KnowledgeError when there is no index or it is damaged beyond repair.
         """
         found = self.nearest(query, k)
-        return found if any(passage.score >= BAR for passage in found) else []
+        return found if any(passage.score >= self._weights.bar for passage in found) else []
 
     def nearest(self, query: str, k: int = 3) -> list[Passage]:
         """As `search`, but whether or not anything answers the question."""
@@ -156,7 +158,8 @@ class KnowledgeIndex:
         foreign = names_something_foreign(
             query.words, lambda word: words.frequency("documents", word) > 0, self._embedder.knows
         )
-        ranked = rank(generation, query, mean / float((mean @ mean) ** 0.5), foreign=foreign)[:k]
+        vector = mean / float((mean @ mean) ** 0.5)
+        ranked = rank(generation, query, vector, foreign=foreign, weights=self._weights)[:k]
         return [_passage(place, *one) for place, one in enumerate(_with_passages(generation, ranked), start=1)]
 
     def _repaired(self, read: Callable[[Generation], T]) -> T:

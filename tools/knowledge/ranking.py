@@ -8,7 +8,7 @@ Each document is judged by six numbers, all between 0 and about 1 and comparable
     named          how many of the question's compounds (KubeProxy, node-exporter) the document is named after, rare ones counting more
 
 Their weighted sum orders the documents. The best sum, less what the question's foreign names cost, gives by a logistic curve the
-probability that the page is the right one; below BAR there is no right page. The constants were fitted on the development halves of
+probability that the page is the right one; below `bar` there is no right page. The constants were fitted on the development halves of
 several sets of questions over runbooks, technical documentation and Ansible trees (docs/search.md).
 """
 
@@ -30,19 +30,35 @@ if TYPE_CHECKING:
 
     from tools.knowledge.generation import Generation
 
-WEIGHTS = {"best": 1.0, "second": 0.15, "whole": 0.8, "passage": 0.2, "page": 1.1, "named": 0.3}
-LOGISTIC = (5.15, -6.1)
-"""Slope and intercept over the weighted sum."""
-LENGTH = 1.2
-"""Log-odds per natural logarithm of the question's words: a page that answers a long question matches a smaller share of it."""
-FOREIGN_NAMES = 2.8
-"""What it costs, in log-odds, when the question names something that no document does."""
 ENOUGH_DOCUMENTS = 100
 """With fewer, that a word stands in none of them says less."""
-BAR = 0.46
-"""A probability below it means that no page answers the question."""
 NEAREST_PASSAGES, NEAREST_DOCUMENTS = 80, 60
 MATCHING_PASSAGES, MATCHING_DOCUMENTS = 100, 60
+
+
+@dataclass(frozen=True)
+class SearchWeights:
+    """`best` to `named` are the weights of the six numbers; `slope` and `intercept` make of their sum log-odds.
+
+    `length` is log-odds per natural logarithm of the question's words: a page that answers a long question matches a smaller share of it.
+    `foreign_names` is what it costs, in log-odds, when the question names something that no document does. A probability below `bar`
+    means that no page answers the question.
+    """
+
+    best: float = 1.0
+    second: float = 0.15
+    whole: float = 0.8
+    passage: float = 0.2
+    page: float = 1.1
+    named: float = 0.3
+    slope: float = 5.15
+    intercept: float = -6.1
+    length: float = 1.2
+    foreign_names: float = 2.8
+    bar: float = 0.46
+
+
+WEIGHTS = SearchWeights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +81,47 @@ class _Candidate:
     named: float = 0.0
     passages: dict[int, float] = field(default_factory=dict)
 
-    def total(self, floor: float) -> float:
+    def total(self, floor: float, weights: SearchWeights) -> float:
         cosines = sorted(self.cosines, reverse=True)
         best = cosines[0] if cosines else floor
         second = cosines[1] if len(cosines) > 1 else min(best, floor)
-        values = (best, second, self.whole, self.passage, self.page, self.named)
-        return sum(weight * value for weight, value in zip(WEIGHTS.values(), values, strict=True))
+        return (
+            weights.best * best
+            + weights.second * second
+            + weights.whole * self.whole
+            + weights.passage * self.passage
+            + weights.page * self.page
+            + weights.named * self.named
+        )
 
 
-def rank(generation: Generation, query: Query, vector: NDArray[np.float32], *, foreign: bool) -> list[Ranked]:
+def rank(
+    generation: Generation,
+    query: Query,
+    vector: NDArray[np.float32],
+    *,
+    foreign: bool,
+    weights: SearchWeights = WEIGHTS,
+) -> list[Ranked]:
     """All candidates, best first, one per group before any second of one. `foreign`: the question names something unknown.
 
     Being of the sort that is asked for moves a document up, but makes it no likelier to hold the answer.
     """
     candidates, floor = _candidates(generation, query, vector)
-    totals = {number: candidate.total(floor) for number, candidate in candidates.items()}
+    totals = {number: candidate.total(floor, weights) for number, candidate in candidates.items()}
     places = generation.words.places(list(totals))
     fitting = {number: total + asked_for(query.words, places[number]) for number, total in totals.items()}
-    doubt = FOREIGN_NAMES * min(1.0, generation.words.counts()[0] / ENOUGH_DOCUMENTS) if foreign else 0.0
+    doubt = weights.foreign_names * min(1.0, generation.words.counts()[0] / ENOUGH_DOCUMENTS) if foreign else 0.0
     return [
-        Ranked(number, _best_passage(candidates[number]), probability(totals[number], len(query.words), doubt))
+        Ranked(number, _best_passage(candidates[number]), probability(totals[number], len(query.words), doubt, weights))
         for number in _one_per_group(sorted(fitting, key=lambda number: -fitting[number]), places)
     ]
 
 
-def probability(total: float, words: int, doubt: float) -> float:
+def probability(total: float, words: int, doubt: float, weights: SearchWeights) -> float:
     """That a document with this weighted sum answers a question of so many telling words; `doubt` is in log-odds."""
-    slope, intercept = LOGISTIC
-    return 1 / (1 + math.exp(-(slope * total + intercept + LENGTH * math.log(max(words, 1)) - doubt)))
+    odds = weights.slope * total + weights.intercept + weights.length * math.log(max(words, 1)) - doubt
+    return 1 / (1 + math.exp(-odds))
 
 
 def _candidates(
