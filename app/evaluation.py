@@ -20,6 +20,7 @@ from scenarios.binaries import provide_binaries
 
 if TYPE_CHECKING:
     from pipeline.assistant import Assistant
+    from tools.knowledge.index import KnowledgeIndex
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port, on which nothing listens: a source that is down."""
@@ -95,6 +96,10 @@ class EvaluationBench:
             index, self._settings.data_dir, search or (chosen.search if chosen else None)
         )
         return assistant
+
+    def pages(self) -> KnowledgeIndex:
+        """The index of the usual pages, to search with other weights."""
+        return build_index(self._index(()), self._settings.data_dir)
 
     def _staged_settings(self, stage: Stage, circumstances: Circumstances) -> Settings:
         own = {name.removeprefix("SRE_").lower(): value for name, value in stage.env.items()}

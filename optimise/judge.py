@@ -86,7 +86,7 @@ def build_judge(
     try:
         models = build_models(settings.model_copy(update=own), on_call=on_call, refuse=refuse)
     except ConfigurationError as error:
-        raise ConfigurationError(f"judge: {error}") from None
+        raise ConfigurationError(f"judge: {str(error).removeprefix('SRE_LM: ')}") from None
     return Judge(models) if models else None
 
 

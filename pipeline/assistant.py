@@ -72,7 +72,7 @@ class Assistant(dspy.Module):
         super().__init__()
         self._sources = sources
         self._zone = zone
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._models = models
         self._sessions = sessions
         self._last_good = last_good
@@ -97,7 +97,7 @@ class Assistant(dspy.Module):
         # To the second, so that questions asked together read the same moment, and share what they read.
         asked_at = clock.refuse_future(at, field="at") if at else clock.now().replace(microsecond=0)
         inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)
-        inquiry.ends = asyncio.get_running_loop().time() + self._deadline_s
+        inquiry.ends = asyncio.get_running_loop().time() + self.deadline_s
         with metered() as meter:
             async with AsyncExitStack() as stack:
                 talk = await self._talk(inquiry, stack)
@@ -136,7 +136,7 @@ class Assistant(dspy.Module):
                 await self._synthesise(inquiry)  # and verify
         except TimeoutError:
             inquiry.gaps.add(
-                f"deadline: not everything was done within {self._deadline_s:g} s (SRE_QUESTION_DEADLINE_S)"
+                f"deadline: not everything was done within {self.deadline_s:g} s (SRE_QUESTION_DEADLINE_S)"
             )
         return dspy.Prediction(answer=self._answer(inquiry))
 
@@ -241,7 +241,7 @@ class Assistant(dspy.Module):
         if self._sessions is None or inquiry.session_id is None:
             return None
         try:
-            wait_s = self._deadline_s * PATIENCE
+            wait_s = self.deadline_s * PATIENCE
             talk = await stack.enter_async_context(self._sessions.turn(inquiry.session_id, wait_s=wait_s))
         except StoreError as error:
             inquiry.gaps.add(f"{error}; this question stands alone")

@@ -19,6 +19,7 @@ from app.cli import (
     init,
     knowledge,
     lab,
+    optimise,
     rca,
     serve,
     stress,
@@ -48,6 +49,7 @@ cli.command("alerts")(alerts.alerts)
 cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
 cli.command("eval")(evaluate.evaluation)
+cli.command("optimise")(optimise.optimise)
 cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)

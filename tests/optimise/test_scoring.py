@@ -23,7 +23,7 @@ CHANGES = {
     "C2": TrueChange("Move dashboard router", "aa41ff0fe1"),
 }
 GOOD: dict[str, Any] = {
-    "answer": "**Most likely cause: adguard (dns failure)**, confidence 80% [E1].\n\nadguard: 2 of 2 resolvers down [E1].",
+    "answer": "**Most likely cause: adguard (dns failure)** [E1].\n\nadguard: 2 of 2 resolvers down [E1].",
     "intent": "explain_alert",
     "subjects": ("adguard",),
     "cause": {

@@ -55,7 +55,7 @@ class KnowledgeIndex:
     ) -> None:
         self.directory = directory
         self._embedder = embedder
-        self._weights = weights
+        self.weights = weights
         self._redact = redact
         self._lock_timeout_s = lock_timeout_s
         self._opening = threading.Lock()
@@ -88,7 +88,7 @@ class KnowledgeIndex:
         empty query or a `k` outside 1..50, KnowledgeError when there is no index or it is damaged beyond repair.
         """
         found = self.nearest(query, k)
-        return found if any(passage.score >= self._weights.bar for passage in found) else []
+        return found if any(passage.score >= self.weights.bar for passage in found) else []
 
     def nearest(self, query: str, k: int = 3) -> list[Passage]:
         """As `search`, but whether or not anything answers the question."""
@@ -159,7 +159,7 @@ class KnowledgeIndex:
             query.words, lambda word: words.frequency("documents", word) > 0, self._embedder.knows
         )
         vector = mean / float((mean @ mean) ** 0.5)
-        ranked = rank(generation, query, vector, foreign=foreign, weights=self._weights)[:k]
+        ranked = rank(generation, query, vector, foreign=foreign, weights=self.weights)[:k]
         return [_passage(place, *one) for place, one in enumerate(_with_passages(generation, ranked), start=1)]
 
     def _repaired(self, read: Callable[[Generation], T]) -> T:
