@@ -32,7 +32,8 @@ EXPLAINS = frozenset({"explain_alert", "rca_draft"})
 class Question:
     """The words, and what code understood of them.
 
-    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after.
+    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after. `before_an_alert`: what
+    changed is asked because of something that fires.
     """
 
     text: str
@@ -46,6 +47,12 @@ class Question:
     alert_names: tuple[str, ...] = ()
     session_id: str | None = None
     sure: bool = True
+    before_an_alert: bool = False
+
+    @property
+    def explains(self) -> bool:
+        """Whether a cause is asked for."""
+        return self.intent in EXPLAINS or self.before_an_alert
 
 
 @dataclass(frozen=True)

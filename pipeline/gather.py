@@ -48,7 +48,7 @@ def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Si
     """The signals to measure: those of the question's and the alerts' families and what may explain them, else a broad sweep."""
     if question.intent in NO_SIGNALS:
         return []
-    if question.intent == "what_changed":
+    if question.intent == "what_changed" and not question.before_an_alert:
         return domain.pick(["container_restarts"])
     of_alerts = (family for alert in alerts for family in domain.families_of(f"{alert.name} {alert.summary}"))
     names = [name for family in (*question.families, *of_alerts) for name in family.signals]
@@ -93,11 +93,12 @@ class Gatherer:
             yield brief
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
-            if (question.intent in EXPLAINS and brief.explained) or (question.intent in CHANGES_TOLD and brief.chain):
+            told = question.intent in CHANGES_TOLD or question.before_an_alert
+            if (question.explains and brief.explained) or (told and brief.chain):
                 brief = await self._with_suspects(brief, measurer, gaps)
                 yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
-            if question.intent in EXPLAINS and not brief.chain:
+            if question.explains and not brief.chain:
                 brief = await self._with_rule(brief, relevant, gaps)
             yield brief
         if question.intent == "what_changed":
@@ -124,7 +125,7 @@ class Gatherer:
     async def _with_alerts(self, brief: Brief, relevant: Sequence[Alert], gaps: Gaps) -> Brief:
         """The alerts as evidence: each that is explained, all that fire, or all that fired in the window."""
         question = brief.question
-        if question.intent in EXPLAINS:
+        if question.explains:
             for alert in relevant[:MAX_ALERTS]:
                 brief, number = brief.with_evidence(
                     one_alert(alert, question.at, self._zone, brief.inventory.entity_of(alert.labels) or "")
@@ -188,7 +189,7 @@ class Gatherer:
         question = brief.question
         if question.intent not in RANKED:
             return brief
-        hosts = list(question.subjects) or _entities(alerts, brief.inventory) * (question.intent in EXPLAINS)
+        hosts = list(question.subjects) or _entities(alerts, brief.inventory) * question.explains
         window = Window(start=question.at - EVIDENCE_WINDOW, end=question.at)
         return with_rankings(brief, hosts, measurer, window)
 

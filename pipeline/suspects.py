@@ -108,7 +108,10 @@ async def with_suspects(
 
 
 async def with_changes(brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps) -> Brief:
-    """The brief with the changes of the question's window, the newest of them, oldest first; of its subjects when it names any."""
+    """The brief with the changes of the question's window, the newest of them, oldest first; of its subjects when it names any.
+
+    Suspects that are numbered already stay first.
+    """
     if not sources:
         return brief
     window = brief.question.window
@@ -117,8 +120,11 @@ async def with_changes(brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps
     shown = own[-SHOWN_IN_A_LIST:]
     if len(shown) < len(own):
         gaps.add(f"changes: the newest {len(shown)} of {len(own)} are shown")
-    listed = numbered([RankedChange(change, 0.0, clears_bar=False, reasons=()) for change in shown])
-    return replace(brief, changes=listed, changed=Changed(window, len(own), complete))
+    suspected = {change.origin for change in brief.changes}
+    others = [RankedChange(c, 0.0, clears_bar=False, reasons=()) for c in shown if c.id not in suspected]
+    listed = (*brief.changes, *numbered(others, first=len(brief.changes) + 1))
+    changed = replace(brief.changed, window=window, available=len(own)) if brief.changed else None
+    return replace(brief, changes=listed, changed=changed or Changed(window, len(own), complete))
 
 
 def _is_asked(change: Change, brief: Brief) -> bool:
@@ -139,14 +145,14 @@ def affected(brief: Brief, moved: Movement) -> dict[str, float] | None:
     return found | ({brief.cause.entity: 1.0} if brief.cause.entity else {})
 
 
-def numbered(ranked: Sequence[RankedChange]) -> tuple[AnsweredChange, ...]:
+def numbered(ranked: Sequence[RankedChange], first: int = 1) -> tuple[AnsweredChange, ...]:
     return tuple(
         AnsweredChange(
             **{**each.change.model_dump(), "id": f"C{place}", "origin": each.change.id},
             score=each.score,
             reasons=each.reasons,
         )
-        for place, each in enumerate(ranked, start=1)
+        for place, each in enumerate(ranked, start=first)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.brief import EXPLAINS, Brief, Finding
+from pipeline.brief import Brief, Finding
 from pipeline.cause import Step
 from pipeline.rankings import main_signal
 
@@ -25,7 +25,7 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
         )
         if len(question.subjects) > 1:  # not all of a group's values can be told
             own.sort(key=lambda f: (rank.get(f.signal.name, len(rank)), not f.abnormal, not f.breached, _from_worst(f)))
-        explained = chain and question.intent in EXPLAINS
+        explained = chain and question.explains
         return [f for f in own if f.signal.name in first] if explained else own
     if question.intent == "metric_question":
         main = main_signal(question, findings)

@@ -34,7 +34,8 @@ def timeline(brief: Brief) -> str:
         return NOT_CONFIGURED
     if not brief.changes:
         return f"No change is known in this time{_as_far_as_read(brief)}."
-    return sections.bullets(line(brief, change) for change in brief.changes)
+    in_order = sorted(brief.changes, key=lambda change: change.effective_at or change.at)
+    return sections.bullets(line(brief, change) for change in in_order)
 
 
 def line(brief: Brief, change: AnsweredChange, *, why: bool = False) -> str:

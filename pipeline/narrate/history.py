@@ -8,6 +8,7 @@ from core.vocabulary import Action
 from pipeline.alert_evidence import FIRED, MAX_NAMES, began, fired_groups
 from pipeline.brief import Brief
 from pipeline.narrate import changes, sections
+from pipeline.narrate.alert import headline
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import bounds, cite, duration, plain
 
@@ -19,10 +20,22 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
     start, end = bounds(window, brief.zone, now=brief.question.at)
     return sections.join(
         unknown_names(brief),
+        _what_led_to(brief),
         f"**{start} to {end}** ({duration(window.length.total_seconds())}):",
         changes.timeline(brief),
         _fired(brief),
         _restarted(brief),
+    )
+
+
+def _what_led_to(brief: Brief) -> str:
+    """What fires, its cause and the suspects, where the question is about what came before it."""
+    if not brief.question.before_an_alert:
+        return ""
+    return sections.join(
+        "\n\n".join(headline(brief, alert, number) for alert, number in brief.explained),
+        sections.cause(brief),
+        changes.suspects(brief) if brief.changed and brief.changed.considered else "",
     )
 
 
