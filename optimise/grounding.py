@@ -14,10 +14,9 @@ from core.vocabulary import Answer, Window
 from optimise.context import Context
 from pipeline.classify import CHANGES_LOOKBACK, DEFAULT_LOOKBACK
 from pipeline.general_steps import load_general_steps
-from pipeline.verification.claims import read_claims
+from pipeline.verification.claims import CITATION, LINK, read_claims
 from pipeline.verification.facts import Facts, Problem
 from pipeline.verification.library import Library
-from pipeline.verification.reading import read
 from pipeline.verify import verify
 from pipeline.when import parse_window
 
@@ -25,6 +24,7 @@ FEWEST = 3
 """Spaces in a sentence that is long enough to be a copy."""
 _LABEL = re.compile(r"^(?:logs|extent|its rule): ")
 """What code writes before the words of an item."""
+_CITED = re.compile(rf"\s?{CITATION.pattern}")
 _BEHIND = timedelta(minutes=2)
 """So far behind the question's time, what was looked at is another moment that the question named."""
 
@@ -39,6 +39,8 @@ _OWN_WORDS: tuple[tuple[re.Pattern[str], Callable[[_Match, Answer], bool]], ...]
     (re.compile(r"(?:…|\.\.\.|\b)and (?P<count>\d+) more(?: alerts?| alert names?| events?)?"), lambda _, __: True),
     (re.compile(r", of (?P<count>\d+) changes?(?=:)"), _at_least_shown),
     (re.compile(r"(?P<count>\d+) changes? before it considered"), _at_least_shown),
+    (re.compile(r"\bno change is known in the [\d.]+ \w+ before it"), lambda _, answer: not answer.changes),
+    (re.compile(r"`(?P<page>[^`\n]+)`"), lambda found, answer: any(found["page"] == p.document for p in answer.passages)),
     (re.compile(r"^Nearest, but not about it: .*$", re.MULTILINE), lambda _, answer: not answer.passages),
     (re.compile(r"\bI know \d+ hosts and services"), lambda _, answer: answer.intent == "self_status"),
     (re.compile(r"^\*The model does not answer\. This is what it wrote .*\*$", re.MULTILINE), lambda _, answer: answer.mode == "cached"),
@@ -108,8 +110,7 @@ def _copied(text: str, facts: Facts) -> frozenset[str]:
     library = Library(facts)
     found = set()
     for claim in read_claims(text):
-        reading = read(claim, facts.now, facts.zone)
-        words = _LABEL.sub("", _words(reading.prose))
+        words = _LABEL.sub("", _words(LINK.sub(lambda link: link["text"], _CITED.sub("", claim.text))))
         whole = re.compile(rf"(?<![\w.]){re.escape(words)}(?!\w)")
         items = (library.item(number) for number in claim.cites if number in library)
         if words.count(" ") >= FEWEST and any(whole.search(_words(f"{item.text}\n{item.raw}")) for item in items):

@@ -93,6 +93,23 @@ def test_what_a_model_writes_has_no_words_of_its_own() -> None:
     assert objections(answer(text, mode="llm"), about("?")) == ["…and 83 more alerts."]
 
 
+def test_what_code_says_of_itself_is_held_against_the_answer() -> None:
+    quiet = "**Quiet before**: no change is known in the 24.1 h before it."
+    change = {"id": "C1", "at": "2026-11-22T21:44:00Z", "kind": "restart", "title": "t"}
+    assert objections(answer(quiet), about("?")) == []
+    assert len(objections(answer(quiet, changes=(change,)), about("?"))) == 1
+    near = "Nearest, but not about it: `a.md` and `b.md`."
+    page = {"id": "K1", "document": "container-crash-loop.md", "heading": "h", "score": 0.9, "text": "t"}
+    assert objections(answer(near), about("?")) == []
+    assert len(objections(answer(near, passages=(page,)), about("?"))) == 1
+    assert (
+        objections(answer("**What to do**, from `container-crash-loop.md` [K1]:", passages=(page,)), about("?")) == []
+    )
+    assert (
+        len(objections(answer("**What to do**, from `container-updates.md` [K1]:", passages=(page,)), about("?"))) == 1
+    )
+
+
 def test_a_sentence_that_copies_its_item_stands() -> None:
     said = "Sectors are lost while the disk of nas still calls itself healthy"
     item = Evidence(
