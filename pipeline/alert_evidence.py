@@ -154,7 +154,7 @@ def since(group: AlertGroup, brief: Brief) -> str:
 
 def began(group: AlertGroup, brief: Brief) -> str:
     """When the first of the group began to fire."""
-    return moment(group.first.starts_at, brief.zone, now=brief.question.at)
+    return moment(group.first.starts_at, brief.zone, now=brief.question.today)
 
 
 def _bounded(told: Sequence[str], available: int) -> str:

@@ -48,6 +48,13 @@ class Question:
     session_id: str | None = None
     sure: bool = True
     before_an_alert: bool = False
+    asked_at: datetime | None = None
+    """When it was asked, where `at` is the earlier moment that it looks at."""
+
+    @property
+    def today(self) -> datetime:
+        """A time of another day than this one is told with its date."""
+        return self.asked_at or self.at
 
     @property
     def explains(self) -> bool:

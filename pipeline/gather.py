@@ -134,7 +134,7 @@ class Gatherer:
         if question.intent in {"alert_summary", "status", "clarify"} and brief.alerts_read:
             brief = with_firing(brief)
         if question.intent == "what_changed" or (
-            question.intent in {"alert_summary", "status"} and question.named_window
+            question.intent in {"alert_summary", "status", "clarify"} and question.named_window
         ):
             window = question.window
         elif question.intent == "alert_summary":

@@ -124,7 +124,7 @@ def _instead(brief: Brief, statement: str, entity: str | None, kind: CauseKind, 
         returned=len(quoted),
         available=len(lines),
     )
-    since = moment(ordered[0].at, brief.zone, now=brief.question.at)
+    since = moment(ordered[0].at, brief.zone, now=brief.question.today)
     found = Cause(
         statement=f"{statement} since {since}, and what fails depends on it",
         entity=entity,

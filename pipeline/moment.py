@@ -40,4 +40,4 @@ async def when_to_look(
     else:
         fired = list(await current_alerts(sources, at, question.at, gaps) or ())
     as_then = tuple(alert.model_copy(update={"state": "firing", "ends_at": None}) for alert in fired)
-    return replace(question, at=at), as_then
+    return replace(question, at=at, asked_at=question.at), as_then

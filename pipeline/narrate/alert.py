@@ -35,7 +35,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
 
 def headline(brief: Brief, alert: Alert, number: str) -> str:
     """What fires where, how severe, since when, in the words of its item."""
-    since = moment(alert.starts_at, brief.zone, now=brief.question.at)
+    since = moment(alert.starts_at, brief.zone, now=brief.question.today)
     state = f"is {alert.state}" if alert.state != "suppressed" else "fires but is silenced or inhibited"
     where = plain(place_of(alert, brief.inventory))
     return (
@@ -82,7 +82,7 @@ def _nothing(brief: Brief) -> str:
     about = listed([plain(name) for name in question.subjects or question.alert_names]) if _is_named(brief) else "this"
     fires = "fires"
     if question.named_window:
-        start, end = bounds(question.window, brief.zone, now=question.at)
+        start, end = bounds(question.window, brief.zone, now=question.today)
         about, fires = f"{about} between {start} and {end}", "fired"
     open_ = sections.cannot_be_told(brief)
     if brief.alerts_read and not _fires(brief):

@@ -40,7 +40,7 @@ def timeline(brief: Brief) -> str:
 
 def line(brief: Brief, change: AnsweredChange, *, why: bool = False) -> str:
     """When, what, where, by whom, with its number."""
-    at = moment(change.effective_at or change.at, brief.zone, now=brief.question.at)
+    at = moment(change.effective_at or change.at, brief.zone, now=brief.question.today)
     where = f" on {plain(change.entity)}" if change.entity else ""
     who = f" by {plain(change.actor)}" if change.actor else ""
     text = f"{at}, {change.kind.replace('_', ' ')}{where}: {plain(change.title)}{who} ({plain(change.source) or 'source unknown'}) [{change.id}]"

@@ -17,7 +17,7 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
     """Changes, alerts and container restarts in the window."""
     del actions
     window = brief.question.window
-    start, end = bounds(window, brief.zone, now=brief.question.at)
+    start, end = bounds(window, brief.zone, now=brief.question.today)
     return sections.join(
         unknown_names(brief),
         _what_led_to(brief),
@@ -69,7 +69,7 @@ def _restarted(brief: Brief) -> str:
 def log_question(brief: Brief, actions: Sequence[Action]) -> str:
     """What the logs say, quoted and counted."""
     del actions
-    window = " and ".join(bounds(brief.question.window, brief.zone, now=brief.question.at))
+    window = " and ".join(bounds(brief.question.window, brief.zone, now=brief.question.today))
     item = next((item for item in brief.evidence if item.source == "logs"), None)
     if item is None:
         unread = any(line.startswith(("logs: ", "deadline: ")) for line in brief.gaps)

@@ -19,7 +19,7 @@ from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
 from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.metrics import one_line, unknown_names
-from pipeline.wording import bounds, cite, listed, plain, plural
+from pipeline.wording import bounds, listed, plain, plural
 
 MAX_NOTABLE = 6
 UNTOLD = f"**It cannot be told** which alerts fire: {sections.UNREAD_ALERTS}."
@@ -142,7 +142,7 @@ def fired_in_window(brief: Brief) -> str:
 
 
 def _between(brief: Brief) -> str:
-    start, end = bounds(brief.question.window, brief.zone, now=brief.question.at)
+    start, end = bounds(brief.question.window, brief.zone, now=brief.question.today)
     return f"Between {start} and {end}"
 
 
@@ -153,5 +153,5 @@ def clarify(brief: Brief, actions: Sequence[Action]) -> str:
 
 def _question_back(brief: Brief) -> str:
     if brief.cause and brief.cause.entity and brief.chain:
-        return f"is what you notice about {plain(brief.cause.entity)}{cite(brief.chain[-1])}, or about something else?"
+        return f"is what you notice about {plain(brief.cause.entity)}{sections.borne_out_by(brief)}, or about something else?"
     return "which service or device do you notice it on, and since when?"

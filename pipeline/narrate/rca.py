@@ -72,7 +72,7 @@ def _impact(brief: Brief) -> str:
 
 def _timeline(brief: Brief) -> list[str]:
     events = sorted(dict.fromkeys(_events(brief)))
-    lines = [f"{moment(at, brief.zone, now=brief.question.at)}: {text}" for at, text in events[:MAX_TIMELINE]]
+    lines = [f"{moment(at, brief.zone, now=brief.question.today)}: {text}" for at, text in events[:MAX_TIMELINE]]
     if len(events) > MAX_TIMELINE:
         lines.append(f"…and {plural(len(events) - MAX_TIMELINE, 'more event')}")
     return lines

@@ -55,7 +55,7 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
         return ""
     kind = brief.cause.kind.replace("_", " ")
     name = plain(brief.cause.entity or ("outside" if brief.cause.kind == "upstream_outage" else "unknown"))
-    cited = _borne_out_by(brief)
+    cited = borne_out_by(brief)
     lines = [
         f"**Most likely cause: {name} ({kind})**, confidence {brief.cause.confidence:.0%}{cited}.",
         f"{brief.cause.statement}{cited}.",
@@ -72,7 +72,7 @@ def cause(brief: Brief, *, reach: bool = True) -> str:
     return join(*lines)
 
 
-def _borne_out_by(brief: Brief) -> str:
+def borne_out_by(brief: Brief) -> str:
     """The end of the chain; the log lines where they, and not the measurements, name the cause."""
     return brief.number_of(ERRORS_OF_THE_CAUSE) or cite(brief.chain[-1])
 
