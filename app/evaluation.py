@@ -19,8 +19,10 @@ from pipeline.parameters import Parameters
 from scenarios.binaries import provide_binaries
 
 if TYPE_CHECKING:
+    from app.lazy_knowledge import LazyKnowledge
     from pipeline.assistant import Assistant
     from tools.knowledge.index import KnowledgeIndex
+    from tools.knowledge.ranking import SearchWeights
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port, on which nothing listens: a source that is down."""
@@ -69,6 +71,7 @@ class EvaluationBench:
         self.zone: ZoneInfo = settings.zone
         self.binaries = provide_binaries(settings.data_dir, progress=say)
         self._indexes: dict[tuple[Path, ...], Path] = {}
+        self._opened: dict[Path, LazyKnowledge] = {}
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="sre-bench-")
@@ -92,9 +95,7 @@ class EvaluationBench:
         assistant = build_assistant(settings, sources)
         chosen = sources.parameters
         sources.parameters = self.parameters or chosen
-        sources.knowledge = build_knowledge(
-            index, self._settings.data_dir, search or (chosen.search if chosen else None)
-        )
+        sources.knowledge = self._knowledge(index, search or (chosen.search if chosen else None))
         return assistant
 
     def pages(self) -> KnowledgeIndex:
@@ -121,6 +122,12 @@ class EvaluationBench:
                 "timezone": self._settings.timezone,
             }
         )
+
+    def _knowledge(self, index: Path, weights: SearchWeights | None) -> LazyKnowledge:
+        """One for all who search the same: Chroma does not bear that a directory is opened several times at once."""
+        if index not in self._opened:
+            self._opened[index] = build_knowledge(index, self._settings.data_dir, weights)
+        return self._opened[index]
 
     def _index(self, documents: Sequence[Path]) -> Path:
         """The index of the usual pages and these; kept in the data directory, so that the next evaluation finds it."""
