@@ -24,7 +24,8 @@ from tools.log_time import LineClock, Stamped
 
 HEAD = 65_536
 """Bytes looked at to tell what a file is, and the size of a read."""
-PROBE = 4_096
+PROBE = GRAIN = 4_096
+"""Bytes looked at to find a time, and how closely a window's ends are found."""
 MAX_PROBE = 262_144
 MAX_LINE = 65_536
 MAX_CONTINUATION = 200
@@ -120,7 +121,7 @@ class WindowReader:
         slack = DISORDER
         if self._clock.near_transition(self._window.start) or self._clock.near_transition(self._window.end):
             slack += timedelta(hours=2)
-        last = self._first_stamp(raw, max(0, self._size - HEAD), None, last=True)
+        last = self._last_stamp(raw)
         if last and last[1].at < first[1].at - slack:
             self._gap(f"is not in time order; only its last {self._max_bytes // 1024} KiB were searched")
             start = max(0, self._size - self._max_bytes)
@@ -145,7 +146,7 @@ class WindowReader:
         A long stretch without times is taken to lie before or after, whichever reads more.
         """
         low, high = 0, self._size
-        while high - low > HEAD and not self._stopped():
+        while high - low > GRAIN and not self._stopped():
             middle = (low + high) // 2
             found = self._first_stamp(raw, middle, None)
             if found is None and timeless == "before":
@@ -156,17 +157,29 @@ class WindowReader:
                 low = found[0]
         return low, high
 
-    def _first_stamp(
-        self, raw: BinaryIO, offset: int, data: bytes | None, *, last: bool = False
-    ) -> tuple[int, Stamped] | None:
-        """The first (or last) line with a time that begins after `offset`, within MAX_PROBE bytes, and where it begins."""
-        size = HEAD if last else PROBE
+    def _last_stamp(self, raw: BinaryIO) -> tuple[int, Stamped] | None:
+        """The last line with a time in the last 64 KiB, and where it begins; of a longer stretch without, the first further up."""
+        offset = max(0, self._size - HEAD)
+        raw.seek(offset)
+        data = self._read(raw, HEAD)
+        end = len(data)
+        while end > 0:
+            begin = data.rfind(b"\n", 0, end - 1) + 1
+            if begin == 0 and offset > 0:
+                break  # a line that began before
+            if stamped := self._clock.read(_decode(data[begin:end].rstrip(b"\n")[:MAX_LINE])):
+                return offset + begin, stamped
+            end = begin
+        return self._first_stamp(raw, offset, None)
+
+    def _first_stamp(self, raw: BinaryIO, offset: int, data: bytes | None) -> tuple[int, Stamped] | None:
+        """The first line with a time that begins after `offset`, within MAX_PROBE bytes, and where it begins."""
+        size = PROBE
         data = data or b""
         while True:
             if not data:
                 raw.seek(offset)
                 data = self._read(raw, size)
-            found = None
             place = 0 if offset == 0 else data.find(b"\n") + 1 or len(data)
             while place < len(data):
                 end = data.find(b"\n", place)
@@ -174,12 +187,10 @@ class WindowReader:
                     break  # cut off: a longer read decides
                 line = data[place : end if end >= 0 else len(data)]
                 if stamped := self._clock.read(_decode(line[:MAX_LINE])):
-                    found = (offset + place, stamped)
-                    if not last:
-                        return found
+                    return offset + place, stamped
                 place += len(line) + 1
-            if found or size >= MAX_PROBE or offset + len(data) >= self._size:
-                return found
+            if size >= MAX_PROBE or offset + len(data) >= self._size:
+                return None
             size, data = size * 4, b""
 
     def _stream(self, source: BinaryIO, span: _Span, wanted: Callable[[Stamped], bool]) -> Iterator[Entry]:
