@@ -8,7 +8,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from optimise.report import CaseResult, Report, TurnResult
 from optimise.scoring import score
 from pipeline.assistant import Assistant
 from scenarios.binaries import Binaries
-from scenarios.schema import load_scenario
+from scenarios.schema import Scenario, load_scenario
 from scenarios.topology import load_homelab
 from scenarios.variation import renamer
 
@@ -74,12 +74,14 @@ def evaluate(
     """Every case with every seed. Raises LabError when the past cannot be staged."""
     begun = time.monotonic()
     found: list[CaseResult] = []
+    scenarios = {name: load_scenario(name) for name in scenarios_of(cases)}
+    names = frozenset(load_homelab().entities)
     program = ("", "")
     for number, seed in enumerate(seeds):
         with (
             tempfile.TemporaryDirectory(prefix="sre-eval-") as directory,
             staged(
-                [load_scenario(name) for name in scenarios_of(cases)],
+                list(scenarios.values()),
                 seed=seed,
                 directory=Path(directory),
                 binaries=bench.binaries,
@@ -87,7 +89,8 @@ def evaluate(
             ) as stage,
         ):
             counted = partial(_count, progress, number * len(cases), len(cases) * len(seeds))
-            results, program = asyncio.run(_ask_all(cases, stage, bench, seed, counted))
+            run = _Run(stage, seed, bench.zone, names, scenarios)
+            results, program = asyncio.run(_ask_all(cases, run, bench, counted))
             found += results
     return Report(
         program=program[0],
@@ -97,6 +100,20 @@ def evaluate(
         seconds=time.monotonic() - begun,
         cases=tuple(found),
     )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all cases of one seed share. `scenarios` are by what `load_scenario` takes, `names` all that the homelab has."""
+
+    stage: Stage
+    seed: int
+    zone: ZoneInfo
+    names: frozenset[str]
+    scenarios: Mapping[str, Scenario]
+
+    def incident(self, loaded: LoadedCase) -> Staged | None:
+        return self.stage.incidents[self.scenarios[loaded.scenario].name] if loaded.scenario else None
 
 
 def _count(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
@@ -116,7 +133,7 @@ def data_hash(cases: Sequence[LoadedCase]) -> str:
 
 
 async def _ask_all(
-    cases: Sequence[LoadedCase], stage: Stage, bench: Workbench, seed: int, progress: Callable[[int], None]
+    cases: Sequence[LoadedCase], run: _Run, bench: Workbench, progress: Callable[[int], None]
 ) -> tuple[list[CaseResult], tuple[str, str]]:
     slots = asyncio.Semaphore(AT_ONCE)
     done = 0
@@ -125,13 +142,13 @@ async def _ask_all(
         for each in cases:
             circumstances = Circumstances.of(each)
             if circumstances not in assistants:
-                built = await asyncio.to_thread(bench.assistant, stage, circumstances)
+                built = await asyncio.to_thread(bench.assistant, run.stage, circumstances)
                 assistants[circumstances] = await stack.enter_async_context(built)
 
         async def one(loaded: LoadedCase) -> CaseResult:
             nonlocal done
             async with slots:
-                result = await ask_case(loaded, stage, assistants[Circumstances.of(loaded)], seed, bench.zone)
+                result = await _ask_case(loaded.case, run.incident(loaded), assistants[Circumstances.of(loaded)], run)
             done += 1
             progress(done)
             return result
@@ -141,25 +158,28 @@ async def _ask_all(
     return results, (program.version, program.source)
 
 
-async def ask_case(loaded: LoadedCase, stage: Stage, assistant: Assistant, seed: int, zone: ZoneInfo) -> CaseResult:
+async def _ask_case(case: Case, own: Staged | None, assistant: Assistant, run: _Run) -> CaseResult:
     """All turns of a case, in one session. A question that raises counts as failed, with the error as the reason."""
     begun = time.monotonic()
-    own = stage.incidents[load_scenario(loaded.scenario).name] if loaded.scenario else None
-    case = _renamed(loaded.case, own)
-    session = f"eval-{case.id}-{seed}"[:100]
+    case = _renamed(case, own)
+    session = f"eval-{case.id}-{run.seed}"[:100] if len(case.turns) > 1 else None
     turns: list[TurnResult] = []
     offset = case.at
     for place, turn in enumerate(case.turns):
         offset = turn.at if turn.at is not None else offset
-        at = _moment(own, stage, offset)
-        earlier = tuple(each.question for each in case.turns[:place])
-        turns.append(
-            await _ask_turn(
-                turn, assistant, _context(turn, at, zone, own, earlier), session if len(case.turns) > 1 else None
-            )
+        at = _moment(own, run.stage, offset)
+        context = Context(
+            turn.question,
+            at,
+            run.zone,
+            names=run.names,
+            earlier=tuple(each.question for each in case.turns[:place]),
+            changes=changes_of(own.incident.scenario, own.origins) if own else {},
+            truth=truth_of(own.incident.scenario) if own and at >= own.incident.onset else None,
         )
+        turns.append(await _ask_turn(turn, assistant, context, session))
     return CaseResult(
-        id=case.id, kind=case.kind, split=case.belongs_to, scenario=case.scenario, seed=seed, adversarial=case.adversarial,
+        id=case.id, kind=case.kind, split=case.belongs_to, scenario=case.scenario, seed=run.seed, adversarial=case.adversarial,
         turns=tuple(turns), seconds=time.monotonic() - begun,
     )  # fmt: skip
 
@@ -175,19 +195,6 @@ async def _ask_turn(turn: Turn, assistant: Assistant, context: Context, session:
 def _moment(own: Staged | None, stage: Stage, offset: timedelta | None) -> datetime:
     moment = own.moment(offset) if own else stage.calm + (offset or timedelta(0))
     return min(moment, now())
-
-
-def _context(turn: Turn, at: datetime, zone: ZoneInfo, own: Staged | None, earlier: tuple[str, ...]) -> Context:
-    homelab = load_homelab()
-    return Context(
-        turn.question,
-        at,
-        zone,
-        names=frozenset(homelab.entities),
-        earlier=earlier,
-        changes=changes_of(own.incident.scenario, own.origins) if own else {},
-        truth=truth_of(own.incident.scenario) if own and at >= own.incident.onset else None,
-    )
 
 
 def _renamed(case: Case, own: Staged | None) -> Case:

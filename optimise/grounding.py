@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 from core.vocabulary import Answer, Window
 from optimise.context import Context
@@ -35,12 +36,19 @@ def _at_least_shown(found: _Match, answer: Answer) -> bool:
     return int(found["count"]) >= len(answer.changes)
 
 
+def _links_of_the_items(found: _Match, answer: Answer) -> bool:
+    own = {item.link for item in answer.evidence}
+    return all(unquote(link) in {unquote(each) for each in own if each} for link in _TARGET.findall(found[0]))
+
+
+_TARGET = re.compile(r"\]\((https?://[^)\s]+)\)")
 _OWN_WORDS: tuple[tuple[re.Pattern[str], Callable[[_Match, Answer], bool]], ...] = (
     (re.compile(r"(?:…|\.\.\.|\b)and (?P<count>\d+) more(?: alerts?| alert names?| events?)?"), lambda _, __: True),
     (re.compile(r", of (?P<count>\d+) changes?(?=:)"), _at_least_shown),
     (re.compile(r"(?P<count>\d+) changes? before it considered"), _at_least_shown),
     (re.compile(r"\bno change is known in the [\d.]+ \w+ before it"), lambda _, answer: not answer.changes),
     (re.compile(r"`(?P<page>[^`\n]+)`"), lambda found, answer: any(found["page"] == p.document for p in answer.passages)),
+    (re.compile(r"^\*\*Open in the source\*\*: .*$", re.MULTILINE), _links_of_the_items),
     (re.compile(r"^Nearest, but not about it: .*$", re.MULTILINE), lambda _, answer: not answer.passages),
     (re.compile(r"\bI know \d+ hosts and services"), lambda _, answer: answer.intent == "self_status"),
     (re.compile(r"^\*The model does not answer\. This is what it wrote .*\*$", re.MULTILINE), lambda _, answer: answer.mode == "cached"),

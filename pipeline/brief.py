@@ -32,8 +32,8 @@ EXPLAINS = frozenset({"explain_alert", "rca_draft"})
 class Question:
     """The words, and what code understood of them.
 
-    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after. `before_an_alert`: what
-    changed is asked because of something that fires.
+    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after. `because`: what
+    changed is asked because of something that is wrong.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Question:
     alert_names: tuple[str, ...] = ()
     session_id: str | None = None
     sure: bool = True
-    before_an_alert: bool = False
+    because: bool = False
     asked_at: datetime | None = None
     """When it was asked, where `at` is the earlier moment that it looks at."""
 
@@ -59,7 +59,7 @@ class Question:
     @property
     def explains(self) -> bool:
         """Whether a cause is asked for."""
-        return self.intent in EXPLAINS or self.before_an_alert
+        return self.intent in EXPLAINS or self.because
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,7 @@ def classify(
         alert_names=tuple(dict.fromkeys([*(alert.name for alert in named), *asked])),
         session_id=session_id,
         sure=sure,
-        before_an_alert=intent == "what_changed"
-        and bool(alerts)
-        and (about_alert or broad)
-        and bool(re.search(load_rules().before, text.lower())),
+        because=intent == "what_changed" and bool(re.search(load_rules().before, text.lower())),
     )
 
 

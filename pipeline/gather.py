@@ -48,7 +48,7 @@ def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Si
     """The signals to measure: those of the question's and the alerts' families and what may explain them, else a broad sweep."""
     if question.intent in NO_SIGNALS:
         return []
-    if question.intent == "what_changed" and not question.before_an_alert:
+    if question.intent == "what_changed" and not question.because:
         return domain.pick(["container_restarts"])
     of_alerts = (family for alert in alerts for family in domain.families_of(f"{alert.name} {alert.summary}"))
     names = [name for family in (*question.families, *of_alerts) for name in family.signals]
@@ -93,7 +93,7 @@ class Gatherer:
             yield brief
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
-            told = question.intent in CHANGES_TOLD or question.before_an_alert
+            told = question.intent in CHANGES_TOLD or question.because
             if (question.explains and brief.explained) or (told and brief.chain):
                 brief = await self._with_suspects(brief, measurer, gaps)
                 yield brief

@@ -123,8 +123,8 @@ async def with_changes(brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps
     suspected = {change.origin for change in brief.changes}
     others = [RankedChange(c, 0.0, clears_bar=False, reasons=()) for c in shown if c.id not in suspected]
     listed = (*brief.changes, *numbered(others, first=len(brief.changes) + 1))
-    changed = replace(brief.changed, window=window, available=len(own)) if brief.changed else None
-    return replace(brief, changes=listed, changed=changed or Changed(window, len(own), complete))
+    changed = brief.changed or Changed(window, len(own), complete)
+    return replace(brief, changes=listed, changed=replace(changed, available=max(changed.available, len(listed))))
 
 
 def _is_asked(change: Change, brief: Brief) -> bool:

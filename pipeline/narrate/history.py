@@ -30,7 +30,7 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
 
 def _what_led_to(brief: Brief) -> str:
     """What fires, its cause and the suspects, where the question is about what came before it."""
-    if not brief.question.before_an_alert:
+    if not brief.question.because:
         return ""
     return sections.join(
         "\n\n".join(headline(brief, alert, number) for alert, number in brief.explained),

@@ -68,12 +68,12 @@ STOP = (
     alert alerting all almost alone already also alternative although always am amount an analysis another answer any anybody
     anyone anything anywhere apart apparently approach as aside ask asked asleep assistant attached attempt attention attic
     auto average aware away bad badly base basis batteries battery beat became become been begin behave behaviour being below
-    benchmark best better big bit board boot booted booting both bottom break briefly bring broad browser budget bug busiest button
+    benchmark best better big bit board boot booted booting both bottom break breaking breaks broke briefly bring broad browser budget bug busiest button
     by call called can cannot cant capacity care case cause caused causes causing certain certificate certificates cert certs
     change changed changes charge chart cheap check checking checks chance class clean clear click clients client clock closed
     cluster clusters cold come comes coming command commands commit common comparison complete condition configuration configured
     connected connection consider constant consumed consumer consuming containers contain context continue cool cores correct
-    cost could count course crash crashes critical cron current cut daily day days debug december default deep delay demand
+    cost could count course culprit crash crashes critical cron current cut daily day days debug december default deep delay demand
     dependency deploy deployed deployment details detect device devices did didn't didnt died different directory disappeared disconnected
     discovered docker does doesn't doesnt done don't dont door dose doubt downtime draft drift drifts drive drives drop dropped dropping
     drops due duty dying each earlier early easy eating edge effect eight either else email empty end ended enough entire
@@ -96,7 +96,7 @@ STOP = (
     names near nearly need needs neighbor neighbour neighbours neither never new newest next nfs night nine no nobody nodes
     noisy none noon nor normal normally noticed nothing notice november now number object observed occurred october odd of off
     often oh old older oldest on once one ones ongoing only onto open operation order other others ought our ourselves
-    outage outages outside overall overview own packet packets page paged part particular partition pass passed pattern
+    outage outages outside responsible ruined touched trigger triggered wrecked overall overview own packet packets page paged part particular partition pass passed pattern
     peak pending people per percent percentage performance perhaps period permanent permanently person policy processing phone place plan plans play please
     plenty point pool poor port possible possibly potential power prevent previous previously print prior priority probably
     probe probes problem problems procedure process processes production program promising prove provide purpose push put quarter
