@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from app.wiring import build_assistant, build_index, build_knowledge, build_sources
 from core.settings import Settings, load_settings
-from optimise.evaluate import Circumstances
+from optimise.evaluate import AT_ONCE, Circumstances
 from optimise.rehearsal import Stage
 from pipeline.parameters import Parameters
 from scenarios.binaries import provide_binaries
@@ -118,6 +118,7 @@ class EvaluationBench:
                 **down,
                 **model,
                 "data_dir": data,
+                "question_deadline_s": AT_ONCE * self._settings.question_deadline_s,  # they share the machine
                 "program": program,
                 "timezone": self._settings.timezone,
             }

@@ -33,8 +33,8 @@ from scenarios.topology import load_homelab
 from scenarios.variation import renamer
 
 LOG = logging.getLogger(__name__)
-AT_ONCE = 6
-"""Cases asked at the same time: what a question waits for is mostly somebody else's work."""
+AT_ONCE = 3
+"""Cases asked at the same time: what a question waits for is half somebody else's work."""
 
 
 @dataclass(frozen=True)

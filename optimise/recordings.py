@@ -16,7 +16,7 @@ from typing import Protocol
 from core.errors import SreError
 from core.vocabulary import Passage
 from optimise.cases import LoadedCase
-from optimise.evaluate import Circumstances, Workbench
+from optimise.evaluate import AT_ONCE, Circumstances, Workbench
 from optimise.fit_changes import Example, blamed_by
 from optimise.rehearsal import Stage, Staged, staged
 from pipeline.assistant import Assistant
@@ -31,7 +31,6 @@ MISLED = -0.5
 """What blaming the wrong change is worth beside blaming none."""
 UNAIDED = 0.1
 """What an incident counts in the fit without what the assistant knows beyond shifts and logs."""
-AT_ONCE = 6
 PAGES = 3
 
 

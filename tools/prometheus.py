@@ -193,7 +193,8 @@ class Prometheus:
                 "/api/v1/query", parameters, lambda source, path, body: read_matrix(source, path, body, step_s=0.0)
             )
         step_s = max(_FINEST_HISTORY_STEP_S, math.ceil(seconds / 10_000))
-        return await self.matrix(f"last_over_time({_FIRING}[{step_s}s])", window, step_s)
+        # Both ends of a range count: without the millisecond less, a sample on a step would be seen at the next one, too.
+        return await self.matrix(f"last_over_time({_FIRING}[{step_s * 1000 - 1}ms])", window, step_s)
 
     async def _active_since(self, at: datetime) -> dict[frozenset[tuple[str, str]], float]:
         """When each alert that was pending or firing around `at` became active, in unix seconds."""

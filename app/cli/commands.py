@@ -12,6 +12,7 @@ from app.cli import (
     baselines,
     bench,
     chat,
+    compare,
     cost,
     demo,
     doctor,
@@ -20,6 +21,7 @@ from app.cli import (
     knowledge,
     lab,
     optimise,
+    promote,
     rca,
     serve,
     stress,
@@ -50,6 +52,8 @@ cli.command("ingest")(knowledge.ingest)
 cli.command("search")(knowledge.search)
 cli.command("eval")(evaluate.evaluation)
 cli.command("optimise")(optimise.optimise)
+cli.command("compare")(compare.comparison)
+cli.command("promote")(promote.promote)
 cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)
