@@ -55,6 +55,18 @@ format: dev ## Format the code and fix what can be fixed
 generate: dev ## Write the generated files anew
 	@$(BIN)/python scripts/generated.py
 
+.PHONY: eval
+eval: dev ## Ask the eval sets (train and dev) and judge the answers
+	@$(BIN)/sre eval
+
+.PHONY: optimise
+optimise: dev ## Tune the program on train, prove it on dev, promote it when the test split confirms
+	@program=$$($(BIN)/sre optimise) && $(BIN)/sre promote "$$program"
+
+.PHONY: compare
+compare: dev ## Case by case, what B wins and loses against A (make compare A=… B=…)
+	@$(BIN)/sre compare "$(A)" "$(B)"
+
 .PHONY: bench
 bench: dev ## Measure speed and memory; writes docs/benchmark.md
 	@$(BIN)/python -m bench.speed

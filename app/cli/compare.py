@@ -28,7 +28,7 @@ Candidates = list[tuple[str, Callable[[], "Report"]]]
 def comparison(
     before: Annotated[str, typer.Argument(metavar="A", help=SIDE, show_default=False)],
     after: Annotated[
-        str, typer.Argument(metavar="B", help=f"The same; what B wins and loses against A is told.", show_default=False)
+        str, typer.Argument(metavar="B", help="The same; what B wins and loses against A is told.", show_default=False)
     ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

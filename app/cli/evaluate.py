@@ -43,6 +43,7 @@ def evaluation(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write the verdicts there as JUnit XML.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the whole report there, for `sre compare`.")] = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Keep the evaluation in MLflow.")] = True,
     record: Annotated[bool, typer.Option("--record-baseline", help="From now on compare with this result.")] = False,
 ) -> None:
     """Ask the eval sets and judge the answers; exit code 1 when a case fails that passed in the recorded baseline."""
@@ -53,10 +54,14 @@ def evaluation(
     from optimise.evaluate import evaluate
     from optimise.held_out import record_test_read
     from optimise.junit import write_junit
+    from optimise.tracking import Tracking
     from pipeline.parameters import Parameters
 
     cases = load_cases(sets or [EVALSETS], split=_splits(split, own=bool(sets)))
     settings = load_settings()
+    tracking = Tracking(settings.mlflow_tracking_uri, settings.data_dir) if log else None
+    if tracking is not None:
+        tracking.check()
     if any(each.case.belongs_to == "test" for each in cases):
         record_test_read(settings.data_dir, "sre eval")
     parameters = Parameters() if program == UNTUNED else None
@@ -66,6 +71,8 @@ def evaluation(
         counting("asking") as progress,
     ):
         report = evaluate(cases, bench, seeds=range(seeds), say=say, progress=progress)
+    if tracking is not None:
+        say(f"logged in MLflow as run {tracking.log_evaluation(report, state, 'eval')}; make mlflow shows it")
     if output is not None:
         output.write_text(report.model_dump_json(indent=1), encoding="utf-8")
     if junit is not None:
