@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, SreError, StoreError
 from core.settings import Settings
+from core.telemetry import PROGRAM
 from core.vocabulary import Program
 
 if TYPE_CHECKING:  # DSPy: seconds that listing alerts must not wait for
@@ -56,13 +58,43 @@ def take_over(assistant: Assistant, chosen: Chosen) -> None:
     """Give the assistant the chosen prompts; its sources have the numbers already. Adds to the problems when they do not fit."""
     from pipeline.program_state import load_state
 
-    if chosen.path is None:
-        return
+    if chosen.path is not None:
+        try:
+            load_state(assistant, chosen.path)
+            assistant.program = chosen.program
+        except ConfigurationError as error:
+            chosen.problems.append(f"{error}; the program answers as it was shipped")
+    PROGRAM.clear()
+    PROGRAM.labels(assistant.program.version, assistant.program.source).set(1)
+
+
+def fetch_champion(settings: Settings) -> str:
+    """Copies the champion of an MLflow server into the data directory; the line to say of it. What is there stays when that fails.
+
+    A champion that was promoted on this machine is there already.
+    """
+    from optimise.registry import Registry
+
     try:
-        load_state(assistant, chosen.path)
-        assistant.program = chosen.program
-    except ConfigurationError as error:
-        chosen.problems.append(f"{error}; the program answers as it was shipped")
+        found = Registry(settings.mlflow_tracking_uri, settings.data_dir).champion()
+        if found is None:
+            return "MLflow has no champion; the program as shipped answers"
+        put_into_service(found[0], settings)
+    except SreError as error:
+        return f"the champion could not be fetched: {error}; the last one that was answers"
+    return f"version {found[1]} of the program is the champion"
+
+
+def put_into_service(state: Path, settings: Settings) -> None:
+    """The copy by which `sre serve` and `sre ask` answer, in one step. Raises StoreError."""
+    target = champion_file(settings)
+    fresh = target.with_suffix(".tmp")
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(state, fresh)
+        fresh.replace(target)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror}; copy {state} there") from None
 
 
 UNTUNED = "untuned"

@@ -66,6 +66,7 @@ DEGRADED = Counter(
     ["step", "reason"],
     registry=REGISTRY,
 )
+PROGRAM = Gauge("sre_program_info", "1 for the program that answers.", ("version", "source"), registry=REGISTRY)
 KNOWLEDGE_PASSAGES = Gauge("sre_knowledge_passages", "Passages in the index of documents.", registry=REGISTRY)
 
 

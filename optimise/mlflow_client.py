@@ -37,11 +37,11 @@ CAUSES = (
     (r"database is locked", "another process is writing to it", "try again when that is done"),
     (r"not a database|malformed", "the file is no SQLite database", "move it away, or name another one"),
     (r"unable to open database", "the database file cannot be opened", "check its directory and permissions"),
-    (r"schema|Can't locate revision", "the database is of another version of MLflow", "run: mlflow db upgrade <address>"),
+    (r"out-of-date database schema|Can't locate revision", "the database is of another version of MLflow", "run: mlflow db upgrade <address>"),
     (r"PERMISSION_DENIED|error code 40[13]|Unauthorized|Forbidden", "it refuses us", "check its permissions, MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN"),
     (r"timed out|timeout", "it does not answer in time", "look at the server, or name another one"),
     (r"Connection ?(refused|reset|aborted)|NewConnectionError|NameResolution|Name or service|could not connect", "nothing answers there", "start the server, or name another one"),
-    (r"\b50[0234]\b|INTERNAL_ERROR|TEMPORARILY_UNAVAILABLE", "the server fails", "look at its log"),
+    (r"\b50[0234]\b|TEMPORARILY_UNAVAILABLE", "the server fails", "look at its log"),
     (r"not in a valid JSON|error code 404", "that is no MLflow server", "correct the address"),
 )  # fmt: skip
 """Words in an error, what they mean, the next step. The first that fits."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.screen import counting, say
-from core.errors import InvalidInput, StoreError
+from core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +48,7 @@ def promote(
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
 ) -> None:
     """Make a program the champion if dev improves, no kind gets much worse, and the test split, read once, confirms; else say why not."""
+    from app.program import put_into_service
     from core.settings import load_settings
     from optimise.registry import Registry
     from optimise.tracking import Tracking
@@ -64,7 +63,7 @@ def promote(
     if decision.promote:
         version = registry.register(state, run_id=run)
         registry.set_champion(version)
-        _put_into_service(state, settings)
+        put_into_service(state, settings)
     if as_json:
         print(json.dumps({**decision.model_dump(mode="json"), "version": version}, indent=2))
     else:
@@ -132,18 +131,3 @@ class _Trial:
         ):
             report = evaluate(cases, bench, seeds=self._seeds, say=say, progress=progress)
         return report, self._tracking.log_evaluation(report, state, f"promotion: {what}")
-
-
-def _put_into_service(state: Path, settings: Settings) -> None:
-    """The copy by which `sre serve` and `sre ask` answer, in one step."""
-    from app.program import champion_file
-
-    target = champion_file(settings)
-    fresh = target.with_suffix(".tmp")
-    try:
-        shutil.copyfile(state, fresh)
-        os.replace(fresh, target)  # noqa: PTH105 - atomic
-    except OSError as error:
-        raise StoreError(
-            f"{target}: cannot be written: {error.strerror}; the champion is set in MLflow, copy {state} there"
-        ) from None

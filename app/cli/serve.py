@@ -18,6 +18,10 @@ def serve(
     from core.settings import load_settings
 
     settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    if settings.mlflow_tracking_uri is not None:
+        from app.program import fetch_champion
+
+        say(fetch_champion(settings))
     say(f"serving on http://{settings.host}:{settings.port} (documentation at /docs)")
     from app.server import run
 

@@ -25,7 +25,11 @@ def tracking(mlflow_dir: Path) -> Tracking:
 
 def program(directory: Path, number: int) -> Path:
     path = directory / f"program-{number}.json"
-    content = {"program": "homelab-sre", "parameters": {"bar": number}, "made_by": {"git_revision": "abc", "scores": {"dev": 1}}}
+    content = {
+        "program": "homelab-sre",
+        "parameters": {"bar": number},
+        "made_by": {"git_revision": "abc", "scores": {"dev": 1}},
+    }
     path.write_text(json.dumps(content) + "\r\n", encoding="utf-8")
     return path
 
@@ -76,7 +80,7 @@ def test_a_name_that_nothing_has(registry, tmp_path, name) -> None:
         registry.load(name)
     registry.register(program(tmp_path, 1))
     registry.set_champion("1")
-    with pytest.raises(InvalidInput, match="there are: champion, 1$"):
+    with pytest.raises(InvalidInput, match=r"there are: champion, 1$"):
         registry.load(name)
     with pytest.raises(InvalidInput, match="no program in MLflow is called so"):
         registry.set_champion(name)

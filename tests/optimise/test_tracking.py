@@ -184,7 +184,7 @@ def test_nothing_listens(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (403, "{}", "it refuses us; check its permissions"),
+        (403, '{"detail": "Forbidden"}', "it refuses us; check its permissions"),
         (403, '{"error_code": "PERMISSION_DENIED", "message": "no"}', "it refuses us"),
         (401, "<html>", "it refuses us"),
         (500, "{}", "the server fails; look at its log"),
