@@ -1,6 +1,6 @@
 """Whether a program may take the place of another one: better on dev, no kind much worse, and the test split agrees.
 
-Test is looked at only when dev has decided, once for two programs at one state of the code. Every look is recorded before it is taken.
+Test is looked at only when dev has decided, and once for two programs. Every look is recorded before it is taken.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Evaluate = Callable[[], Report]
 
 
 class TestResult(Frozen):
-    """What the test split said of two programs at one state of the code. `data_hash` is of the dev cases that went before."""
+    """What the test split said of two programs. `data_hash` is of the dev cases that went before: another set has another test split."""
 
     __test__ = False  # for pytest, which takes the name for a class of tests
 
@@ -58,22 +58,28 @@ def decide(
 ) -> Decision:
     """`before` and `after` are of the same cases; of them, dev counts. The callables evaluate the test split, and are called at most once each.
 
-    A result that is recorded for the same two programs (`Report.program`, which holds the hash of the state), git revision and dev cases
-    is used instead. Raises InvalidInput when another program answers the test split.
+    A result that is recorded for the same two programs (`Report.program`, which holds the hash of the state) and dev cases is used
+    instead, and told to be an earlier one. Raises InvalidInput when another program answers the test split.
     """
     if unfit := _unfit(before, after):
         return Decision(promote=False, reasons=unfit)
     dev = compare(_dev(before), _dev(after))
     if against := _against(dev, margin):
         return Decision(promote=False, reasons=against, dev=dev)
-    test = _on_test(before, after, test_before, test_after, data_dir)
-    if problem := _test_unfit(test):
-        return Decision(promote=False, reasons=(problem,), dev=dev, test=test)
-    if test.difference < 0:
-        said = f"test does not confirm: {test.summary()}"
-        return Decision(promote=False, reasons=(said,), dev=dev, test=test)
-    reasons = (f"dev: {dev.summary()}", f"test confirms: {test.summary()}")
-    return Decision(promote=True, reasons=reasons, dev=dev, test=test)
+    result = _recorded(data_dir, (before.program, after.program, after.data_hash))
+    earlier = f" (read earlier, at git {result.git_revision}; {data_dir / RESULTS_FILE} holds it)" if result else ""
+    test = result.comparison if result else _on_test(before, after, test_before, test_after, data_dir)
+    if test.only_before or test.only_after or not test.same_data:
+        confirmed, said = (
+            False,
+            "the test reports are not of the same cases; evaluate both on the same set with the same seeds",
+        )
+    elif test.difference < 0:
+        confirmed, said = False, f"test does not confirm: {test.summary()}{earlier}"
+    else:
+        confirmed, said = True, f"test confirms: {test.summary()}{earlier}"
+    reasons = (f"dev: {dev.summary()}", said)
+    return Decision(promote=confirmed, reasons=reasons, dev=dev, test=test)
 
 
 def _unfit(before: Report, after: Report) -> tuple[str, ...]:
@@ -123,16 +129,7 @@ def regresses(change: KindChange, margin: float) -> bool:
     return change.before - change.after > allowed(change, margin)
 
 
-def _test_unfit(test: Comparison) -> str | None:
-    if test.only_before or test.only_after or not test.same_data:
-        return "the test reports are not of the same cases; evaluate both on the same set with the same seeds"
-    return None
-
-
 def _on_test(before: Report, after: Report, test_before: Evaluate, test_after: Evaluate, data_dir: Path) -> Comparison:
-    recorded = _recorded(data_dir, (before.program, after.program, after.git_revision, after.data_hash))
-    if recorded is not None:
-        return recorded.comparison
     record_test_read(data_dir, f"promotion of {after.program} over {before.program}")
     found = compare(_answered_by(before.program, test_before()), _answered_by(after.program, test_after()))
     line = TestResult(
@@ -151,8 +148,8 @@ def _answered_by(program: str, report: Report) -> Report:
     return report
 
 
-def _recorded(data_dir: Path, key: tuple[str, str, str, str]) -> TestResult | None:
-    """The first result of the two programs, in this order, at that revision, with those dev cases."""
+def _recorded(data_dir: Path, key: tuple[str, str, str]) -> TestResult | None:
+    """The first result of the two programs, in this order, with the hash of those dev cases."""
     path = data_dir / RESULTS_FILE
     if not path.exists():
         return None
@@ -162,7 +159,7 @@ def _recorded(data_dir: Path, key: tuple[str, str, str, str]) -> TestResult | No
         except ValidationError:
             LOG.warning("%s: line %d is not a result; it is passed over", path, number)
             continue
-        if (found.comparison.before, found.comparison.after, found.git_revision, found.data_hash) == key:
+        if (found.comparison.before, found.comparison.after, found.data_hash) == key:
             return found
     return None
 

@@ -111,7 +111,7 @@ def mean_score(program: TunedSteps, examples: Sequence[dspy.Example]) -> float:
     """Each kind of step counts the same, and in it each scenario."""
     by_kind: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for each in examples:
-        score = program.forward(each.step).score
+        score = program(step=each.step).score
         by_kind[type(each.step).__name__][each.step.scenario].append(score)
     return float(np.mean([np.mean([np.mean(own) for own in scenarios.values()]) for scenarios in by_kind.values()]))
 

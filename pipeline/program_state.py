@@ -109,10 +109,13 @@ def load_state(program: dspy.Module, path: Path) -> SavedProgram:
     if set(saved.state) != known:
         raise ConfigurationError(f"SRE_PROGRAM: {path} does not hold the prompts {', '.join(sorted(known))}")
     before = program.dump_state()
+    parts = dict(program.named_parameters())  # one by one: DSPy would copy the whole program first, sources and all
     try:
-        # A model in the state would be asked in place of ours, past the budget and with keys of the environment.
-        program.load_state({name: {**prompt, "lm": None} for name, prompt in saved.state.items()})
+        for name, prompt in saved.state.items():
+            # A model in the state would be asked in place of ours, past the budget and with keys of the environment.
+            parts[name].load_state({**prompt, "lm": None})
     except Exception as error:  # DSPy checks no field of it and fails with whatever comes
-        program.load_state(before)
+        for name, prompt in before.items():
+            parts[name].load_state(prompt)
         raise ConfigurationError(f"SRE_PROGRAM: {path} cannot be used ({type(error).__name__}: {error})") from error
     return saved

@@ -64,7 +64,7 @@ def test_the_same_on_test_confirms_and_worse_does_not(tmp_path) -> None:
     assert decided(split(5), split(7, program=NEW), held_out(5, 5), tmp_path / "same").promote
     decision = decided(split(5), split(7, program=NEW), held_out(5, 4), tmp_path / "worse")
     assert not decision.promote
-    assert decision.reasons[0].startswith("test does not confirm: 5 of 10 pass with 0.1.0+aaa, 4 with")
+    assert decision.reasons[1].startswith("test does not confirm: 5 of 10 pass with 0.1.0+aaa, 4 with")
 
 
 @pytest.mark.parametrize("after", [5, 4])
@@ -128,15 +128,17 @@ def test_every_read_is_recorded_and_a_recorded_result_is_not_read_again(tmp_path
     test = held_out()
     first = decided(split(5), split(7, program=NEW), test, tmp_path)
     again = decided(split(5), split(7, program=NEW), test, tmp_path)
-    assert again == first
+    assert (again.promote, again.test) == (first.promote, first.test)
+    assert "read earlier, at git abc123" in again.reasons[1]
+    assert "earlier" not in first.reasons[1]
     assert test.read == ["before", "after"]
     (read,) = reads(tmp_path)
     assert read["why"] == "promotion of 0.1.0+bbb over 0.1.0+aaa"
     assert {"at", "git_revision"} <= read.keys()
 
 
-@pytest.mark.parametrize("fields", [{"program": "0.1.0+ccc"}, {"git_revision": "def"}, {"data_hash": "d2"}])
-def test_another_program_revision_or_set_is_read_anew(tmp_path, fields) -> None:
+@pytest.mark.parametrize("fields", [{"program": "0.1.0+ccc"}, {"data_hash": "d2"}])
+def test_another_program_or_set_is_read_anew(tmp_path, fields) -> None:
     decided(split(5), split(7, program=NEW), held_out(), tmp_path)
     both = {name: value for name, value in fields.items() if name != "program"}
     after = {"program": NEW} | fields
@@ -144,6 +146,15 @@ def test_another_program_revision_or_set_is_read_anew(tmp_path, fields) -> None:
     decided(split(5, **both), split(7, **after), test, tmp_path)
     assert test.read == ["before", "after"]
     assert len(reads(tmp_path)) == 2
+
+
+def test_an_earlier_result_holds_at_another_revision_and_is_told_as_such(tmp_path) -> None:
+    decided(split(5), split(7, program=NEW), held_out(5, 4), tmp_path)
+    test = held_out(0, 10)
+    decision = decided(split(5, git_revision="def"), split(7, program=NEW, git_revision="def"), test, tmp_path)
+    assert not decision.promote
+    assert "read earlier, at git abc123" in decision.reasons[1]
+    assert test.read == []
 
 
 def test_a_read_that_fails_is_recorded_all_the_same(tmp_path) -> None:
@@ -168,6 +179,6 @@ def test_test_reports_of_other_programs_or_cases_are_refused(tmp_path) -> None:
         decided(split(5), split(7, program=NEW), wrong, tmp_path)
     uneven = TestSplit(split(5, name="test"), split(6, 9, name="test", program=NEW))
     decision = decided(split(5), split(7, program=NEW), uneven, tmp_path)
-    assert decision.reasons == (
+    assert decision.reasons[1:] == (
         "the test reports are not of the same cases; evaluate both on the same set with the same seeds",
     )
