@@ -67,6 +67,15 @@ optimise: dev ## Tune the program on train, prove it on dev, promote it when the
 compare: dev ## Case by case, what B wins and loses against A (make compare A=… B=…)
 	@$(BIN)/sre compare "$(A)" "$(B)"
 
+.PHONY: mlflow
+mlflow: dev ## Open the comparison UI on loopback (MLFLOW_PORT, 5000)
+	@uri=$$($(BIN)/python -c 'from core.settings import load_settings as l; from optimise.mlflow_client import backend_uri; s = l(); print(backend_uri(s.mlflow_tracking_uri, s.data_dir))') && \
+	case "$$uri" in \
+		http*) echo "MLflow runs already: open $$uri" ;; \
+		*) LITELLM_LOCAL_MODEL_COST_MAP=True MLFLOW_DISABLE_TELEMETRY=true PATH="$(BIN):$$PATH" \
+			$(BIN)/mlflow ui --backend-store-uri "$$uri" --host 127.0.0.1 --port $${MLFLOW_PORT:-5000} --workers 1 ;; \
+	esac
+
 .PHONY: bench
 bench: dev ## Measure speed and memory; writes docs/benchmark.md
 	@$(BIN)/python -m bench.speed

@@ -50,6 +50,7 @@ _OWN_WORDS: tuple[tuple[re.Pattern[str], Callable[[_Match, Answer], bool]], ...]
     (re.compile(r"`(?P<page>[^`\n]+)`"), lambda found, answer: any(found["page"] == p.document for p in answer.passages)),
     (re.compile(r"^\*\*Open in the source\*\*: .*$", re.MULTILINE), _links_of_the_items),
     (re.compile(r"^Nearest, but not about it: .*$", re.MULTILINE), lambda _, answer: not answer.passages),
+    (re.compile(r"; did you mean [^?\n]*\?"), lambda _, __: True),
     (re.compile(r"\bI know \d+ hosts and services"), lambda _, answer: answer.intent == "self_status"),
     (re.compile(r"^\*The model does not answer\. This is what it wrote .*\*$", re.MULTILINE), lambda _, answer: answer.mode == "cached"),
 )  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, InvalidInput
 from core.vocabulary import Frozen, UtcDatetime
@@ -159,7 +160,7 @@ class Registry:
                 os.replace(loaded, kept)  # noqa: PTH105 - atomic
         return kept
 
-    def _errors(self) -> Any:
+    def _errors(self) -> AbstractContextManager[None]:
         return plain_errors(self._tracking.uri, self._tracking.data_dir)
 
 

@@ -13,12 +13,15 @@ from core.telemetry import busy
 from core.vocabulary import Alert, Passage
 from pipeline.brief import Brief, Gaps
 from pipeline.freshness import freshness_note, unknown_names
+from pipeline.orders import without_orders
 from pipeline.signals import load_domain
 from pipeline.sources import Knowledge
 from tools.sharing import Sharing
 
 PASSAGES = 3
 DO_HEADINGS = ("mitigation", "steps", "fix", "resolution", "remediation", "procedure")
+NEW_VERSIONS = frozenset({"image_update", "version", "package_update"})
+WAY_BACK = "roll back an update to the version before"
 LOOKUPS = frozenset({"runbook_lookup", "playbook_lookup"})
 WITHOUT_PAGES = frozenset({"out_of_scope", "self_status", "report", "follow_up", "what_changed", "log_question"})
 
@@ -45,6 +48,7 @@ async def retrieve(
                 wanted,
                 brief.question.intent,
                 _annotated_page(brief),
+                brief.cause.change_id if brief.cause else None,
                 id(brief.inventory),
             )
             search = partial(asyncio.to_thread, _search, knowledge, brief, wanted)
@@ -52,8 +56,17 @@ async def retrieve(
         except SreError as error:
             gaps.add(f"runbooks: {error}")
             return brief
-    numbered = tuple(p.model_copy(update={"id": f"K{n}"}) for n, p in enumerate(passages, start=1))
+    numbered = tuple(_as_data(p, gaps).model_copy(update={"id": f"K{n}"}) for n, p in enumerate(passages, start=1))
     return replace(brief, passages=numbered, nearest_pages=tuple(nearest))
+
+
+def _as_data(passage: Passage, gaps: Gaps) -> Passage:
+    """The passage without what it says to an assistant."""
+    text, left_out = without_orders(passage.text)
+    if not left_out:
+        return passage
+    gaps.add(f"runbooks: {passage.document} gives orders to an assistant; {left_out} of its paragraphs are not shown")
+    return passage.model_copy(update={"text": text})
 
 
 def _needs_pages(brief: Brief) -> bool:
@@ -98,6 +111,7 @@ def central_alert(brief: Brief) -> Alert | None:
 def _search(knowledge: Knowledge, brief: Brief, words: str) -> tuple[list[Passage], list[str]]:
     """The passages; when no page answers, none, and the names of the nearest pages."""
     found = _with_annotated_page(knowledge.search(words, k=PASSAGES), knowledge, brief)
+    found = _with_way_back(found, knowledge, brief)
     if not found:
         return [], [passage.document for passage in knowledge.nearest(words, k=PASSAGES)]
     if found[0].kind != "playbook":
@@ -116,6 +130,17 @@ def _with_freshness(passage: Passage, knowledge: Knowledge, brief: Brief) -> Pas
         unknown = unknown_names(page, brief.inventory)
     note = freshness_note(passage.changed_at, unknown, clock.now(), brief.zone)
     return passage.model_copy(update={"freshness": note})
+
+
+def _with_way_back(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
+    """Where a new version is blamed, the page that says how to go back to the one before is among those shown."""
+    blamed = next((c for c in brief.changes if brief.cause and c.id == brief.cause.change_id), None)
+    if blamed is None or blamed.kind not in NEW_VERSIONS or not found:
+        return found
+    pages = knowledge.search(WAY_BACK, k=1)
+    if not pages or any(passage.document == pages[0].document for passage in found):
+        return found
+    return [*found[: PASSAGES - 1], pages[0]]
 
 
 def _annotated_page(brief: Brief) -> str:

@@ -136,7 +136,9 @@ def _told_before(words: Sequence[Word], start: int, end: int, name: str, before:
     if before in _ARTICLES and earlier in ("on", "onto") and name not in COMPOUND:
         return free
     if before in ("of", "for", "on", "in", "with", "to"):
-        return free and (earlier in METRICS or earlier in NOUNS or (earlier in _TROUBLE and before in ("with", "to")))
+        return (free or _at(words, end) in STATES) and (
+            earlier in METRICS or earlier in NOUNS or (earlier in _TROUBLE and before in ("with", "to"))
+        )
     return before in _VERBS and free and name not in COMPOUND
 
 
