@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from app.wiring import build_assistant, build_index, build_knowledge, build_sources
 from core.settings import Settings, load_settings
+from core.vocabulary import Program
 from optimise.evaluate import AT_ONCE, Circumstances
 from optimise.rehearsal import Stage
 from pipeline.parameters import Parameters
@@ -95,6 +97,8 @@ class EvaluationBench:
         assistant = build_assistant(settings, sources)
         chosen = sources.parameters
         sources.parameters = self.parameters or chosen
+        if self.parameters is not None:
+            assistant.program = Program(version=f"{Program().version}+{_hash(self.parameters)}")
         sources.knowledge = self._knowledge(index, search or (chosen.search if chosen else None))
         return assistant
 
@@ -150,3 +154,7 @@ class EvaluationBench:
         shipped = Settings.model_fields
         runbooks, ansible = shipped["runbooks"].default, shipped["ansible"].default
         return (*runbooks, *ansible)
+
+
+def _hash(parameters: Parameters) -> str:
+    return hashlib.sha256(json.dumps(parameters.saved(), sort_keys=True).encode()).hexdigest()[:10]
