@@ -64,7 +64,7 @@ def compile_numbers(
     say(
         f"weights of signs fitted; in cross-validation {expected.right:.3f} right, {expected.decoy:.3f} misled; dev {history['fitted']:.3f}, was {history['start']:.3f}"
     )
-    best = fitted if history["fitted"] >= history["start"] else start
+    best = fitted if history["fitted"] > history["start"] else start
     names = [name for name in best.flat() if name.startswith(SEARCHED)]
     if not train.pages:
         names = [name for name in names if not name.startswith("search.")]

@@ -45,6 +45,8 @@ class Rules(Frozen):
     acts: str
     alert_name: str
     before: str
+    harmed: str
+    accused: str
 
 
 @cache
@@ -101,6 +103,10 @@ def classify(
         names_alert=bool(named or asked),
         has_subject=not broad,
     )
+    because = intent == "what_changed" and bool(re.search(load_rules().before, text.lower()))
+    subjects = resolution.subjects
+    if because or intent == "explain_alert":
+        subjects = _harmed(text, subjects, inventory, names_alert=bool(named or asked))
     lookback = CHANGES_LOOKBACK if intent == "what_changed" else DEFAULT_LOOKBACK
     return Question(
         text=text,
@@ -108,14 +114,30 @@ def classify(
         at=now,
         window=phrase.window if phrase else Window(start=now - lookback, end=now),
         named_window=phrase is not None,
-        subjects=resolution.subjects,
+        subjects=subjects,
         unknown=unknown,
         families=tuple(load_domain().families_of(text)),
         alert_names=tuple(dict.fromkeys([*(alert.name for alert in named), *asked])),
         session_id=session_id,
         sure=sure,
-        because=intent == "what_changed" and bool(re.search(load_rules().before, text.lower())),
+        because=because,
     )
+
+
+def _harmed(text: str, subjects: tuple[str, ...], inventory: Inventory, *, names_alert: bool) -> tuple[str, ...]:
+    """Of the subjects those that suffer, where others are accused: "was it traefik that broke adguard?" is about adguard.
+
+    None where only the accused is named, beside an alert or beside "everything": the question is about that.
+    """
+    rules = load_rules()
+    if accused := re.search(rules.accused, text, re.IGNORECASE):
+        return inventory.resolve(text[: accused.start()]).subjects
+    harmed = re.search(rules.harmed, text, re.IGNORECASE)
+    if harmed is None or not re.search(r"\w", text[harmed.end() :]):
+        return subjects
+    after = text[harmed.end() :]
+    found = inventory.resolve(after).subjects
+    return found if found or names_alert or re.search(r"\b(everything|all|it)\b", after, re.IGNORECASE) else subjects
 
 
 def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> tuple[Intent, bool]:
