@@ -170,7 +170,7 @@ def _contradictions(reading: Reading, cites: Ground, library: Library, known: fr
         yield f"“{word}” is not what {cites.listed} shows"
     for topic in topics_without_ground(reading, cites):
         yield f"{cites.listed} {'are' if len(cites.items) > 1 else 'is'} not about {topic}"
-    yield from cause_without_ground(reading, cites, library.everything)
+    yield from cause_without_ground(reading, cites, library.everything, known)
     yield from step_without_ground(reading, cites, library.background, known)
 
 

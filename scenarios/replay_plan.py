@@ -169,6 +169,18 @@ def lay_out(
     return ReplayPlan(begin, end, seed, tuple(incidents), step_s, noise, missing)
 
 
+def as_many_as_fit(scenarios: Sequence[Scenario], *, days: float, seed: int = 0) -> list[Scenario]:
+    """Those that `lay_out` can place in so many days without overlapping; with other seeds, others. In the order given."""
+    room = timedelta(days=days) * FILLED
+    kept = []
+    for number in np.random.default_rng(seed).permutation(len(scenarios)).tolist():
+        room -= _duration(scenarios[number]) + 2 * SHORTEST_CALM
+        if room < timedelta(0):
+            break
+        kept.append(number)
+    return [scenarios[number] for number in sorted(kept)]
+
+
 def _duration(scenario: Scenario) -> timedelta:
     """From the start to the end, in whole minutes."""
     fault_at = scenario.fault.at if scenario.fault else timedelta(0)

@@ -48,7 +48,7 @@ def replay(
     scenario: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name, or a YAML file; may be repeated. None: all that come with the project.", show_default=False
+            help="Name, or a YAML file; may be repeated. None: as many of the project's own as fit.", show_default=False
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Varies noise, hours, decoys and magnitudes; 0: as written.")] = 0,
@@ -75,11 +75,17 @@ def replay(
     from scenarios.binaries import provide_binaries
     from scenarios.lab import interrupted_by_sigterm
     from scenarios.replay import Replay
-    from scenarios.replay_plan import COARSE_STEP_S, STEP_S, lay_out
+    from scenarios.replay_plan import COARSE_STEP_S, STEP_S, as_many_as_fit, lay_out
     from scenarios.schema import load_scenario, scenario_names
     from scenarios.topology import load_homelab
 
     chosen = [load_scenario(name) for name in scenario or scenario_names()]
+    if not scenario:
+        known, chosen = len(chosen), as_many_as_fit(chosen, days=days, seed=seed)
+        if len(chosen) < known:
+            say(
+                f"{len(chosen)} of {known} incidents fit into {days:g} days; more --days take more, another --seed others"
+            )
     step = step or (COARSE_STEP_S if scenario else STEP_S)
     plan = lay_out(chosen, load_homelab(), end=now(), days=days, seed=seed, step_s=step, noise=noise, missing=missing)
     found = provide_binaries(load_settings().data_dir, progress=say)

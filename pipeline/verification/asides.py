@@ -12,6 +12,8 @@ from pipeline.verification.reading import Reading
 
 _SPANS: dict[float, Role] = {3600.0: "hour ago", 86_400.0: "yesterday", 604_800.0: "last week"}
 _SINCE = re.compile(r"\b(?:for at least|in|over|within|since|for) $")
+_AGO = re.compile(r"(?:\s(?:and|or|as well as) (?:also )?(?:an?|one) (?:hour|day|week))?\s(?:ago|earlier|before)\b")
+""" "a week ago", and the first of "a day and a week ago"."""
 _MORE = re.compile(r"\s*(?:more|others?|further)\b", re.IGNORECASE)
 _THINGS = re.compile(
     r"\s(?:\w+\s)?(?:things?|steps?|ways?|options?|possibilit\w+|causes?|candidates?|reasons?|points?|facts?|signals?|measurements?|items?|"
@@ -78,7 +80,7 @@ def _is_advice(quantity: Quantity, reading: Reading) -> bool:
 def _is_role(quantity: Quantity, reading: Reading, ground: Ground) -> bool:
     """ "a week ago", said of a value that an item calls last week's."""
     role = _SPANS.get(quantity.value)
-    ago = reading.lower[quantity.end :].lstrip().startswith(("ago", "earlier", "before"))
+    ago = bool(_AGO.match(reading.lower, quantity.end))
     ago = ago or bool(_SINCE.search(reading.lower[: quantity.start]))
     return (
         quantity.dimension == "seconds" and role is not None and ago and any(role in item.text for item in ground.items)

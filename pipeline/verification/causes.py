@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pipeline.verification.english import WORD, content_words, stem
+from pipeline.verification.english import words as words_
 from pipeline.verification.ground import RANKED, Ground, ranked
 from pipeline.verification.reading import Reading
 from pipeline.verification.topics import topic_of, topics_shown
@@ -34,11 +36,12 @@ _BLAMED = re.compile(
     r"\b(?P<one>[\w-]+) (?:is (?:most likely |likely |probably )?(?:responsible|to blame|the (?:culprit|(?:likely |root |most likely )?cause))|causes|caused)\b"
     r"|\b(?:due to|because of|caused by|blames?|driven by|com(?:es|ing) from|came from|stems? from) (?:the |a )?(?P<other>[\w-]+)"
 )
+_OF_ANY = frozenset({"problem", "issue", "fault", "likely", "probably", "itself", "single", "main", "reason"})
 RIVALS = 0.5
 """A change whose score is below this share of the best one's is no likely cause."""
 
 
-def cause_without_ground(reading: Reading, ground: Ground, everything: Ground) -> Iterator[str]:
+def cause_without_ground(reading: Reading, ground: Ground, everything: Ground, known: frozenset[str]) -> Iterator[str]:
     """A cause that cites no observation, or only what explains nothing. A page may give a reason of its own in its own words."""
     text = reading.lower
     found = _CAUSE.search(text)
@@ -63,8 +66,21 @@ def cause_without_ground(reading: Reading, ground: Ground, everything: Ground) -
         and topics_shown(ground)
     ):
         yield f"{ground.listed} {'are' if len(ground.items) > 1 else 'is'} not about {min(topic)}"
+    elif observed and not changes and (foreign := _foreign(_reason(text, found), ground, known)):
+        yield f"{ground.listed} {'say' if len(ground.items) > 1 else 'says'} nothing of “{foreign}”"
     elif observed and not changes and all(is_ordinary(item) for item in observed):
         yield f"{ground.listed} {'show' if len(observed) > 1 else 'shows'} nothing out of the ordinary"
+
+
+def _foreign(reason: str, ground: Ground, known: frozenset[str]) -> str:
+    """The first word of a reason of which no cited item has a word: "due to a corrupt library", of a log that knows none."""
+    words = [
+        word
+        for word in WORD.findall(reason)
+        if word not in known and word not in words_("stop") and word not in _OF_ANY
+    ]
+    held = content_words(" ".join(item.text for item in ground.items))
+    return words[0] if len(words) > 1 and not {stem(word) for word in words} & held else ""
 
 
 def _reason(text: str, found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from pipeline.verification.reading import Reading
 
 _OWN = re.compile(r"sre (?:ask|ingest|doctor|search|rca|chat|cost|lab|eval)\b[^;|&`$]{0,200}|[A-Z][A-Z_]{2,60}")
 """The assistant's own commands and settings, which change nothing."""
+_OPTION = re.compile(r"--[a-z][\w-]+(?:=\S+)?")
 _PROMPT = re.compile(r"^(?:[\w.-]+@[\w.-]+[^$#\s]{0,40})?[$#]\s+(?=\S)")
 _COMMENT = re.compile(r"^#(?!!)")
 _CUT = re.compile(r"^…|^\.\.\.$")
@@ -34,9 +35,9 @@ _BARE = re.compile(
 
 
 def commands_without_ground(reading: Reading, ground: Ground) -> Iterator[str]:
-    """Code with a space in it, and what the prose says to type."""
+    """Code with a space in it, options, and what the prose says to type."""
     for code in reading.codes:
-        if " " in code and not _OWN.fullmatch(code) and not _stands(code, ground):
+        if (" " in code or _OPTION.fullmatch(code)) and not _OWN.fullmatch(code) and not _stands(code, ground):
             yield code
     found = [*_TYPED.finditer(reading.prose), *_BARE.finditer(reading.prose)]
     for match in found:

@@ -20,11 +20,11 @@ _NOT_THE_FIRST = re.compile(
 _NOBODY = re.compile(r"\b(?:no|none|nobody|nothing|not|neither|never|without|if|when|fires?)\b|n['’]t\b")
 _COUNTED_EVENTS = re.compile(r"\b(?:kills|killed|restarts|restarted)\b")
 _HAPPENED = re.compile(
-    r"\b(?:(?:was|were|been|got|is|being) (?:oom-?)?(?:killed|restarted)|has restarted|restarted (?:once|twice|again)|keeps restarting|crash-?loop\w*)\b"
+    r"\b(?:(?:happened|occurred) (?:again|several|many|multiple|repeatedly)|(?:was|were|been|got|is|being) (?:oom-?)?(?:killed|restarted)|has restarted|restarted (?:once|twice|again)|(?:has|have|had|kernel|killer) killed|killed (?:a|an|one|some|several|many|\d+)|keeps restarting|crash-?loop\w*)\b"
 )
 _THAN = re.compile(
     r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,50}?\b(?:(?P<more>more|higher|larger|bigger|fuller|slower|longer|greater|busier|hotter|later)|"
-    r"(?P<less>less|lower|smaller|fewer|shorter|emptier|faster|cooler|earlier|sooner))\b[^,;.:]{0,30}?\bthan\s(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
+    r"(?P<less>less|lower|smaller|fewer|shorter|emptier|faster|cooler|earlier|sooner))\b[^,;.:]{0,30}?\bthan\s(?:that of\s|the one of\s|the\s)?(?P<other>[\w-]+)"
 )
 _SOONER = re.compile(
     r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,50}?\b(?:expires?|ends?|runs? out)\b[^,;.:]{0,30}?\b(?:(?P<less>before)|(?P<more>after))\s"
@@ -37,6 +37,7 @@ _OFTEN_IN_WORDS = {"once": 1, "twice": 2, "two": 2, "three": 3, "four": 4, "five
 _OUTDOES = re.compile(
     r"(?P<one>[\w-]+)(?:['’]s)?\s[^,;.:]{0,40}?\b(?P<more>outlasts?|outlives?|exceeds?|surpasses|outranks?|tops)\s(?:that of\s|the one of\s)?(?P<other>[\w-]+)"
 )
+_NOT_IN_USE = re.compile(r"\b(?:free|left|spare|available|headroom|unused|remaining)\b")
 _TIMES_FIRED = re.compile(r"(?P<name>[a-z]\w+) × (?P<count>\d+)")
 
 
@@ -113,6 +114,23 @@ def _compared(reading: Reading, ground: Ground) -> Iterator[str]:
         for item in ground.items:
             values = {figure.owner: figure.quantity.value for figure in reversed(ranked(item))}
             one, other = values.get(match["one"]), values.get(match["other"])
-            if one is not None and other is not None and one != other and (one > other) != bool(match["more"]):
+            more = bool(match["more"]) != (_NOT_IN_USE.search(match[0]) is not None and "in use" in item.text)
+            if one is not None and other is not None and one != other and (one > other) != more:
                 yield match[0].strip()
                 return
+        one, other = (_measured(match[side], ground) for side in ("one", "other"))
+        if one is not None and other is not None and one != other and (one > other) != bool(match["more"]):
+            yield match[0].strip()
+            return
+
+
+def _measured(word: str, ground: Ground) -> float | None:
+    """The present share of the one item whose title has the word: "memory" of "dns1: memory in use"."""
+    titled = [item for item in ground.items if word in " ".join(item.text.split(": ")[:2]).lower().split()]
+    shares = [
+        f.quantity.value
+        for item in titled
+        for f in item.figures
+        if f.role == "" and f.quantity.dimension == "ratio" and f.quantity.written
+    ]
+    return shares[0] if len(titled) == 1 and len(shares) == 1 else None

@@ -13,6 +13,10 @@ _SETTING = re.compile(
     r"(?<=_)(?P<unit>days|hours|minutes|seconds|bytes|percent)[\"']?\s?[:=]\s?[\"']?(?P<value>\d{1,15}(?:\.\d{1,6})?)\b"
 )
 """ "query_log_days: 7": the unit stands in the name."""
+_MEMORY = re.compile(
+    r"\b(?:qm|pct)\s(?:set|create)\b[^\n]{0,200}?\s-{1,2}(?:memory|balloon|swap)\s(?P<value>\d{1,9})\b"
+)
+"""Proxmox counts the memory of a guest in MiB."""
 MAX_LINES = 400
 Replaced = tuple[Quantity, Quantity]
 """A number and the one that a change put in its place."""
@@ -60,6 +64,8 @@ def settings_in(text: str) -> Iterator[Quantity]:
     """The numbers whose unit stands in the setting's name."""
     for match in _SETTING.finditer(text):
         yield from read_quantities(f"{match['value']} {match['unit']}")
+    for match in _MEMORY.finditer(text):
+        yield from read_quantities(f"{match['value']} MiB")
 
 
 def _numbers(line: str) -> list[Quantity]:

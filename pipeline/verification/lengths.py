@@ -15,11 +15,11 @@ from pipeline.verification.reading import Reading
 
 _DURATION = re.compile(
     r"\b(?:ago|for|after|before|later|earlier|since|within|last(?:ed|ing|s)?|took|takes|between|in|into|old|over|during|prior|preced\w+|follow\w+|"
-    r"duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|covers?|separates?|to)\b"
+    r"(?:pre|post)dat\w+|elaps\w+|separat\w+|trail\w*|difference|duration|long|span\w*|until|past|by|already|ahead|window|delay|gap|apart|hold\w*|covers?|separates?|to)\b"
 )
 _APART = re.compile(
     r"\b(?:after\w*|before\w*|later|earlier|between|apart|within|until|gap|delay\w*|prior|preced\w+|follow\w*|then|ahead|lag\w*|lasted|from|to|"
-    r"over|span\w*|in between|since)\b"
+    r"over|span\w*|in between|since|(?:pre|post)dat\w+|elaps\w+|separat\w+|trail\w*|difference)\b"
 )
 _LAST = re.compile(
     r"\b(?:last|latest|newest|most recent)\s(?!week|night|hour|minute|day|month|year|few|two|three|six|\d)"
@@ -42,7 +42,7 @@ def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked:
     """Whether a length of time lies between two cited times, or a cited time and now, or is how far was looked back."""
     if quantity.dimension != "seconds" or not _DURATION.search(reading.lower):
         return False
-    chosen = picked(reading, ground)
+    chosen = picked(reading, ground, _part_of(quantity, reading))
     events = chosen if len(chosen) > 1 else extreme(reading, ground)[:MAX_EVENTS]
     since = [abs((facts.now - event).total_seconds()) for event in events] if len(chosen) < 2 else []
     if reading.lower[quantity.end : quantity.end + 5].strip().startswith("ago"):
@@ -62,6 +62,14 @@ def lengths_of_time(quantity: Quantity, reading: Reading, ground: Ground, asked:
     ):
         looked = []
     return any(_lasts(quantity, seconds) for seconds in (*since, *between, *looked))
+
+
+def _part_of(quantity: Quantity, reading: Reading) -> str:
+    """What stands between the commas around a length: an ordinal beyond them picks no lines for it."""
+    before, after = reading.lower[: quantity.start], reading.lower[quantity.end :]
+    return (
+        re.split(r"[,;]\s", before)[-1] + reading.lower[quantity.start : quantity.end] + re.split(r"[,;]\s", after)[0]
+    )
 
 
 def extreme(reading: Reading, ground: Ground) -> tuple[datetime, ...]:

@@ -50,9 +50,9 @@ def meant(reading: Reading, item: Item) -> list[Alike]:
     return [kind for count, kind in shared if count == most > 0]
 
 
-def picked(reading: Reading, ground: Ground) -> tuple[datetime, ...]:
-    """When the lines were written that the claim picks out by their place: "the second and the third warning"."""
-    for item in ground.items if _ORDINAL.search(reading.lower) else ():
+def picked(reading: Reading, ground: Ground, said: str = "") -> tuple[datetime, ...]:
+    """When the lines were written that the claim, or the part `said` of it, picks out by their place: "the second and the third warning"."""
+    for item in ground.items if _ORDINAL.search(said or reading.lower) else ():
         lines = quoted(item)
         words = content_words(reading.lower)
         shared = [len(content_words(line.text) & words) for line in lines]

@@ -15,6 +15,8 @@ from pipeline.verification.times import Moment
 
 _WINDOW = re.compile(r"\b(?:window|looked|period|history|range|measured)\b")
 _BOUND = re.compile(r"(?:\b(?:between|from|and|to|until|till|through)|[–—-])\s?$")
+_SIDE_OF = re.compile(r"(?<!shortly )(?<!just )(?<!right )(?<!soon )\b(before|after)\s$")
+""" "before midnight" tells on which side of it something was."""
 LONGEST_S = 400 * 86_400
 _FORECAST = re.compile(
     r"\b(?:will|runs|full|fills?|expires?|reach\w*|by|until|runs? out|forecast|at (?:this|the present) (?:rate|trend|pace))\b"
@@ -31,6 +33,9 @@ def moments_without_ground(reading: Reading, ground: Ground, asked: Ground, fact
 def _stands(moment: Moment, reading: Reading, ground: Ground, asked: Ground, facts: Facts) -> bool:
     if moment.at is None:
         return _day_stands(moment, reading, ground, asked, facts)
+    side = _SIDE_OF.search(reading.lower[: moment.start])
+    if side and moment.written.lower() in ("midnight", "noon"):
+        return any(_is_before(real, moment) == (side[1] == "before") for real in ground.events)
     alone = len(reading.moments) == 1
     if any(
         moment.is_(real) and not (alone and of_another(real, reading, ground))
@@ -38,6 +43,12 @@ def _stands(moment: Moment, reading: Reading, ground: Ground, asked: Ground, fac
     ):
         return True
     return any(moment.is_(real) for real in (*asked.events, *asked.bounds))
+
+
+def _is_before(real: datetime, moment: Moment) -> bool:
+    """Whether a time is on the earlier side of the nearest midnight or noon."""
+    hour = real.astimezone(moment.zone).hour
+    return hour >= 12 if moment.written.lower() == "midnight" else hour < 12
 
 
 def _times(moment: Moment, reading: Reading, ground: Ground, facts: Facts) -> Iterator[datetime]:

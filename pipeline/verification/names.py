@@ -93,10 +93,10 @@ def _bare(token: str) -> str:
 
 
 def _is_held_in_parts(lower: str, held: frozenset[str]) -> bool:
-    """ "jellyfin/tdarr" and "media:9100" whose parts are known; a plural; "home.lan" of "jellyfin.home.lan"."""
+    """ "jellyfin/tdarr", "query-log" and "media:9100" whose parts are known; a plural; "home.lan" of "jellyfin.home.lan"."""
     if _ADDRESS.fullmatch(lower):
         return False
-    parts = [part for part in re.split(r"[/:@+]", lower) if part]
+    parts = [part for part in re.split(r"[/:@+-]", lower) if part]
     if len(parts) > 1 and all(part in held for part in parts) and not lower.startswith(("/", "~")):
         return True
     return lower.removesuffix("s") in held
@@ -105,6 +105,8 @@ def _is_held_in_parts(lower: str, held: frozenset[str]) -> bool:
 def _stands_as_name(prose: str, start: int, end: int) -> bool:
     """For a name that is a word as well (media, proxy, docs): whether the sentence uses it as one."""
     before, after = prose[:start], prose[end:]
+    if prose[start:end] == "home" and before.endswith(" at "):  # where people live, not the guest
+        return False
     article = bool(_ARTICLE.search(before[-10:]))
     if _BEFORE_KIND.match(after) or _AFTER_KIND.search(before[-24:]):
         return True

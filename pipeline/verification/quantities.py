@@ -26,7 +26,10 @@ _SINGLE = {
     "a quarter of an": 0.25,
     "three quarters of a": 0.75,
     "a quarter of a": 0.25,
+    "quarter of an": 0.25,
+    "quarter": 0.25,
     "half an": 0.5,
+    "half": 0.5,
     "half a": 0.5,
     "a couple of": 2,
     "a full": 1,
@@ -78,7 +81,7 @@ UNITS: dict[str, tuple[str, float]] = {
 _LOWER = {unit.lower(): known for unit, known in UNITS.items() if len(unit) > 3}
 _NAMES = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
 _UNIT = rf"(?P<unit>(?i:{'|'.join(re.escape(u) for u in sorted(_LOWER, key=len, reverse=True))})|{_NAMES})(?![A-Za-z])"
-_PER = r"(?:\s?(?:/|(?:per|an?|every|each)\s)\s?(?P<per>s|sec|second|min|minute|h|hr|hour|d|day)(?![A-Za-z])(?!\s(?:ago|earlier|before|later|after)))"
+_PER = r"(?:\s?(?:/|(?:per|an?|every|each)\s)\s?(?P<per>s|sec|second|min|minute|h|hr|hour|d|day)(?![A-Za-z])(?!\s(?:ago|earlier|before|later|after|and)))"
 _COUNTED = r"(?:\s(?:requests?|reqs?|queries|errors?|lines?|packets?|operations?|ops|connections?|restarts?|samples?|core-?seconds?))"
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,15}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?)"
 _SPELLED = "|".join(sorted(_WORDS, key=len, reverse=True))
@@ -87,11 +90,29 @@ _TIME_WORDS = "seconds?|minutes?|mins?|hours?|days?|weeks?|months?"
 QUANTITY = re.compile(
     rf"(?<![\w.,:])(?<![A-Za-z_]-)(?<![A-Za-z_.)]/)(?P<sign>[+±−-](?=\d))?(?P<times>[x×]\s?(?=\d))?"
     rf"(?:(?:(?P<number>{_NUMBER})|(?P<word>(?i:{_SPELLED}|one(?=\sand\sa\shalf\b)))\b)(?P<half>\sand\sa\shalf\b)?|(?P<lone>(?i:{_LONE}))(?=[\s-](?:{_TIME_WORDS})\b)|(?P<implied>(?:(?<=last )|(?<=past ))(?=(?:hour|minute)\b)))"
-    rf"(?:(?:\s(?:more|further|whole|full))?[\s -]?{_UNIT})?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
+    rf"(?:(?:\s(?:more|further|whole|full))?[\s -]?{_UNIT}(?:(?<=hour|days|week)(?:\sand\s(?P<behind>a\shalf|a\squarter|three[\s-]quarters)\b))?)?(?:{_COUNTED}?{_PER})?(?!\d)(?!(?<=\d):\d)(?!\.\d)(?!(?<=\d)[A-Za-z_])(?!(?<=\d),\d)(?!-[A-Za-z])"
 )
 _PORTION = r"half|(?:two|three|four)[ -](?:thirds|quarters|fifths)|(?:two|three|four|six|seven|eight|nine)[ -]tenths|(?:a|one)[ -](?:third|quarter|fifth|tenth)"
+_BY = "|".join(
+    rf"(?<=\bby {hedge})"
+    for hedge in (
+        "",
+        "about ",
+        "around ",
+        "roughly ",
+        "almost ",
+        "nearly ",
+        "over ",
+        "more than ",
+        "less than ",
+        "a good ",
+    )
+)
+_ONE_IN = (
+    rf"one in (?:{'|'.join(_ONES[2:])})(?!\s(?:{_TIME_WORDS})\b)|every (?:second|third|fourth|fifth|sixth)(?=\sof\b)"
+)
 _FRACTION = re.compile(
-    rf"\b(?P<word>(?<=\bby )(?:{_PORTION})(?!(?: of)? an?\b)|(?:{_PORTION})(?=\s(?:of(?! an?\b)|full|empty|used|free|empty|the)\b))"
+    rf"\b(?P<word>(?:{_BY})(?:{_PORTION})(?!(?: of)? an?\b)|(?:{_PORTION})(?=\s(?:of(?! an?\b)|full|empty|used|free|empty|the)\b)|{_ONE_IN})"
 )
 _FRACTIONS = {
     "half": 0.5,
@@ -105,15 +126,22 @@ _FRACTIONS = {
     "quarter": 0.25,
     "fifth": 0.2,
     "tenth": 0.1,
+    **{f"in {word}": 1 / _WORDS[word] for word in _ONES[2:]},
+    **{
+        f"every {word}": 1 / place
+        for place, word in enumerate(("second", "third", "fourth", "fifth", "sixth"), start=2)
+    },
 }
 _COMPOUND = re.compile(
     rf"(?<![\w.])(?P<first>\d{{1,4}}|(?i:an?|one|{_SPELLED}))\s?(?P<large>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:\s|,\s|\sand\s)?"
     rf"(?P<second>\d{{1,2}}|(?i:one|{_SPELLED}))\s?(?P<small>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)(?![A-Za-z])"
 )
 """ "1 h 30 min", "1h30m"."""
+_BEHIND = {"half": 0.5, "quarter": 0.25, "quarters": 0.75}
+""" "an hour and a half"."""
 _PER_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _ABOUT = re.compile(
-    r"(?:\babout|\baround|\broughly|\bapprox\w*\.?|\bsome|~|≈|\bcirca|\bca\.|\bbarely|\bclose to|\bor so)\s*$",
+    r"(?:\babout|\baround|\broughly|\bapprox\w*\.?|\bsome|~|≈|\bcirca|\bca\.|\bbarely|\bclose to|\bor so|\bsomething like|\bin the (?:region|order) of|\bmore or less|\bpretty much)\s*$",
     re.IGNORECASE,
 )
 _OVER = re.compile(
@@ -206,15 +234,8 @@ def _found(text: str) -> Iterator[Quantity]:
     for each in (*compounds, *_FRACTION.finditer(text.lower())):
         whole = whole[: each.start()] + " " * len(each[0]) + whole[each.end() :]
     for match in QUANTITY.finditer(whole):
-        number, word = match["number"], match["word"] or match["lone"]
-        value = float(number.replace(",", "")) if number else {**_WORDS, **_SINGLE}[word.lower()] if word else 1.0
-        step = 10.0 ** -_decimals(number) if number else (1.0 if value >= 1 else 0.5)
-        if word and word.lower().endswith(("full", "whole")):
-            step = 0.5
-        if match["half"]:
-            value, step = value + 0.5, 0.5
-        if number and ("e" in number or "E" in number):
-            step = abs(value) * 1e-3
+        number = match["number"]
+        value, step = _said(match)
         unit = match["unit"] or ""
         dimension, factor = UNITS.get(unit) or _LOWER.get(unit.lower()) or ("count", 1.0)
         if match["times"]:
@@ -228,6 +249,23 @@ def _found(text: str) -> Iterator[Quantity]:
             value * factor, dimension, step * factor, match.start(), match.end(), match[0].strip(), unit + (per or ""),
             _bound(text, match.start(), match.end()), not number, bool(match["sign"]),
         )  # fmt: skip
+
+
+def _said(match: re.Match[str]) -> tuple[float, float]:
+    """The number without its unit, and how exact it is told."""
+    number, word = match["number"], match["word"] or match["lone"]
+    value = float(number.replace(",", "")) if number else {**_WORDS, **_SINGLE}[word.lower()] if word else 1.0
+    step = 10.0 ** -_decimals(number) if number else (1.0 if value >= 1 else 0.5)
+    if word and word.lower().endswith(("full", "whole")):
+        step = 0.5
+    if match["half"]:
+        value, step = value + 0.5, 0.5
+    if behind := match["behind"]:
+        part = _BEHIND[behind.split()[-1].split("-")[-1]]
+        value, step = value + part, 0.5 if part == 0.5 else 0.25
+    if number and ("e" in number or "E" in number):
+        step = abs(value) * 1e-3
+    return value, step
 
 
 def _compound(match: re.Match[str]) -> Quantity:

@@ -22,6 +22,10 @@ _EARLIER = re.compile(r"\b(?P<state>\w+) (?P<role>yesterday|last week)\b")
 _ALREADY = re.compile(
     r"\b(?:since|already|as|like|also) (?:(?:it|they) (?:was|were|did|had) )?(?:at least )?(?P<role>yesterday|last week|(?:one|a) week ago)\b"
 )
+_THEN = re.compile(
+    r"\b(?P<state>failing|failed|unreachable|down|broken|succeeding|passing|working|reachable)\b(?: \w+){0,3}? (?:at (?:this|the same) (?:time|hour) )?(?P<role>yesterday|last week|a week ago)\b"
+)
+""" "was failing its probe yesterday"."""
 _NOT = re.compile(r"\b(?:not?|none|nothing|nobody|never|neither|nor|without|hardly|yet to|no longer|cannot)\b|n['’]t\b")
 _NOT_SAID = re.compile(
     r"\b(?:should|must|will|would|could|may|might|until|unless|once|if|whether|when|make sure|so that)\b"
@@ -30,7 +34,7 @@ _PAST = re.compile(
     r"\b(?:yesterday|last week|an hour ago|before|until|earlier|previously|formerly|had been|was|were|used to|at first|ended|began)\b"
 )
 _WELL = re.compile(
-    r"\b(?:succeed\w*|pass(?:es|ed|ing)?|can be reached|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back) up|(?:coming|come|comes|came|are|is) back(?! to)|back online|online|works|working|fine|"
+    r"\b(?:succeed\w*|pass(?:es|ed|ing)?|can be reached|reachable|running|healthy|answers|answering|recover(?:ed|ing|s)?|(?:is|are|came|come|now|back|still) up|(?:coming|come|comes|came|are|is) back(?! to)|back online|online|works|working|fine|"
     r"normal again|ok|responds|responding|on mains|back to normal)\b"
 )
 _UNWELL = re.compile(
@@ -38,8 +42,12 @@ _UNWELL = re.compile(
     r"outage|refus\w+|cannot be reached|can not be reached|can['’]t be reached|does not answer|do not answer|not answering)\b"
 )
 _ERRORS = re.compile(r"(?<!\b0 )(?<!for )(?<!to )\b(?:an error|errors)\b")
+_NO_LINES = re.compile(
+    r"\b(?:no|without (?:any|an?|a single)|not (?:an?|one|a single)|zero|free of) (?P<level>error|warning)s?\b"
+)
+"""A level of log lines that is said to be missing."""
 _UNSTEADY = re.compile(
-    r"\b(?:flap(?:s|ped|ping)?|unstable|intermittent\w*|on and off|fluctuat\w*|erratic\w*|up and down|sporadic\w*|now and then)\b"
+    r"\b(?:flap(?:s|ped|ping)?|unstable|intermittent\w*|on and off|fluctuat\w*|erratic\w*|up and down|sporadic\w*|now and then|briefly|momentarily|for a (?:moment|short (?:time|while)))\b"
 )
 _GOOD = re.compile(r"\b(?:succeeding|passed|reachable|running|mains|online)\b")
 _BAD = re.compile(r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b")
@@ -106,6 +114,15 @@ def errors_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
         and not _NOT.search(reading.lower)
     ):
         yield said[0]
+    for none in _NO_LINES.finditer(reading.lower):
+        counts = [
+            int(m[1])
+            for item in ground.items
+            for m in re.finditer(rf"\b(\d+) {none['level']}s?\b", item.text)
+            if "log lines" in item.text
+        ]
+        if counts and all(counts):
+            yield none[0]
 
 
 def health_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
@@ -122,6 +139,11 @@ def health_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
         said = -said
     already = _ALREADY.search(text)
     role = already["role"].replace("one week ago", "last week").replace("a week ago", "last week") if already else ""
+    for told in _THEN.finditer(text):
+        sign = -1 if _UNWELL.fullmatch(told["state"]) else 1
+        before = {_earlier(item, told["role"].replace("a week ago", "last week")) for item in ground.items}
+        if before == {-sign} and not _is_denied(text, told.start()):
+            yield told[0]
     polarity = {sign for item in ground.items if (sign := _state(item)) is not None}
     if role and {_earlier(item, role) for item in ground.items} == {-said}:
         yield f"{found[0]} … {already[0] if already else ''}"

@@ -47,6 +47,18 @@ _ORDER = re.compile(
     r"push|pull|fetch|save|mark|tell|order|list|build|generate|configure|point|rename|assign|allow|block|do|don't|never|always|avoid|use|watch|compare)\b",
     re.IGNORECASE,
 )
+_SAYS = re.compile(
+    r"^\W*(?:(?:according to|as per|per|following) (?:the|this) (?:runbook|page|playbook|guide|procedure),?\s"
+    r"|(?:the|this) (?:runbook|page|playbook|guide|procedure) (?:says|asks|tells|advises|recommends|suggests|instructs|wants)(?: you| us| one)? to\s)+",
+    re.IGNORECASE,
+)
+""" "the runbook says to …": what follows is a step."""
+_IMPERATIVE = re.compile(
+    r"^(?:\W|\d+[.)]|(?:then|next|first|finally|now|please|also|afterwards)\b,?|(?:if|to|after|before|when|once)\b[^,]{1,80},)*\s*"
+    r"(?P<verb>[a-z]+)(?:\s(?:up|off|down|out|back|over))?\s(?:the|its|your|a|an|both|every|each|any)\b",
+    re.IGNORECASE,
+)
+"""A sentence that begins with a verb and its object: whatever the verb is, it is an order."""
 _SAME: tuple[frozenset[str], ...] = tuple(
     frozenset(stem(word) for word in group.split())
     for group in (
@@ -59,10 +71,11 @@ _SAME: tuple[frozenset[str], ...] = tuple(
 
 def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: frozenset[str]) -> Iterator[str]:
     """A step that its page does not have, and a change that no page and no item speaks of. Names are checked elsewhere."""
-    words = content_words(" ".join((reading.prose, *reading.codes)))
+    prose = _SAYS.sub("", reading.prose)
+    words = content_words(" ".join((prose, *reading.codes)))
     pages = [item for item in ground.items if item.id.startswith("K")]
     held = content_words(" ".join(item.text for item in ground.items)) | content_words(asked.items[0].text)
-    verb = _STEP.search(reading.prose)
+    verb = _STEP.search(prose)
     asked_for = (
         [verb["verb"] or verb["verb2"], *(also["verb"] for also in _ALSO.finditer(reading.prose))] if verb else []
     )
@@ -75,19 +88,26 @@ def step_without_ground(reading: Reading, ground: Ground, asked: Ground, known: 
             yield f"the step “{asks}” stands in {'none of ' + ground.listed if ground.items else 'nothing that it cites'}"
             return
     words -= {stem(name) for name in known} - held
-    if pages and (missing := _objects(reading, known) - held):
+    if pages and (missing := _objects(prose, known) - held):
         yield f"“{min(missing)}” stands in none of {', '.join(item.id for item in pages)}"
         return
     if pages and len(words) >= FEW_WORDS:
         same = {word for word in words for group in _SAME if word in group and group & held}
         share = len((words & held) | same) / len(words)
-        if share < _wanted(reading, ground, is_step=bool(verb)):
+        if share < _wanted(reading, ground, is_step=bool(verb) or prose != reading.prose or _is_order(prose)):
             yield f"{', '.join(item.id for item in pages)} {'do' if len(pages) > 1 else 'does'} not say this"
 
 
-def _objects(reading: Reading, known: frozenset[str]) -> set[str]:
+def _is_order(prose: str) -> bool:
+    """Whether a sentence begins with a verb: not with a preposition, a participle, or a word such as "only"."""
+    found = _IMPERATIVE.match(prose)
+    verb = found["verb"].lower() if found else ""
+    return bool(found) and verb not in words_("stop") and not verb.endswith(("ing", "ly"))
+
+
+def _objects(prose: str, known: frozenset[str]) -> set[str]:
     """What a step is to be done to: the last word of what follows its verb, unless it is a name or in code."""
-    found = _OBJECT.match(reading.prose)
+    found = _OBJECT.match(prose)
     words = [word.lower() for word in WORD.findall(found["object"])] if found else []
     words = [word for word in words if word not in known]
     return {stem(words[-1])} - words_("stop") if words else set()

@@ -28,7 +28,7 @@ _THAN_BEFORE = (
 _UP = re.compile(
     r"\b(?:ris(?:es?|en|ing)|rose|grew|grow(?:s|n|ing|th)?|increas(?:e|es|ed|ing)|climb(?:s|ed|ing)?|jump(?:s|ed|ing)?|surg(?:e|es|ed|ing)|spik(?:e|es|ed|ing)|"
     r"went up|going up|goes up|gone up|filling(?: up)?|filled up|fills up|doubled|tripled|quadrupled|higher than|more than (?=yesterday|last week|an hour|usual|"
-    r"normal|before)|upwards?|upward trend|up (?:from|on|since|compared (?:to|with)) (?!to\b)|(?:slower and slower|longer and longer|higher and higher|larger and larger|bigger and bigger)|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|(?:get|gets|getting|got|become\w*|became) (?:\w+ )?(?:worse|slower|longer|higher|larger|bigger|fuller|hotter|busier))\b"
+    r"normal|before)|upwards?|upward trend|up (?:from|on|since|compared (?:to|with)) (?!to\b)|(?:slower and slower|longer and longer|higher and higher|larger and larger|bigger and bigger)|soar(?:s|ed|ing)?|balloon(?:s|ed|ing)?|swell(?:s|ed|ing)?|swollen|escalat\w+|more and more|leak(?:s|ed|ing)|accelerat\w+|mounting|worsen\w*|deteriorat\w*|(?:get|gets|getting|got|become\w*|became) (?:\w+ )?(?:worse|slower|longer|higher|larger|bigger|fuller|hotter|busier))\b"
     r"|\b(?:more|higher|larger|greater|busier|bigger|fuller|hotter)" + _THAN_BEFORE
 )
 _DOWN = re.compile(
@@ -49,6 +49,12 @@ _FLAT = re.compile(
 _NOT_SAID = re.compile(
     r"\b(?:should|must|will|would|could|may|might|can|expect\w*|until|unless|once|if|whether|when|to see|watch (?:that|whether|if)|wait (?:until|for it)|make sure|so that|after (?:a|the) restart)\b"
 )
+_BETTER_WHEN_HIGH = re.compile(r"\b(?:hit (?:ratio|rate)|success rate|throughput|availability|uptime|battery charge)\b")
+_BETTER = re.compile(r"\b(?:improv(?:ed|es|ing)|(?:get|gets|getting|got|become\w*|became) better)\b")
+_WORSE = re.compile(r"\b(?:worsen\w*|deteriorat\w*|(?:get|gets|getting|got|become\w*|became) worse)\b")
+"""What is good is low, but for these."""
+_GUESS = re.compile(r",? (?:which|that|this|and|so it|what) (?:may|might|could|would)\b.*$")
+"""What a trend is taken for, behind it: "has climbed, which may be a leak"."""
 _NEGATED = re.compile(
     r"\b(?:not|hardly|barely|scarcely|n't|never|no longer|stopped|without|instead of|rather than|neither|nor|cannot)\b|n['’]t\b"
 )
@@ -70,14 +76,14 @@ _THEN = re.compile(r",? (?:and )?(?:then|later|finally) ")
 def trends_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     """What the words say and the cited items do not."""
     text = reading.lower
-    if _NOT_SAID.search(text):
+    if _NOT_SAID.search(_GUESS.sub("", text)):
         return
     yield from _direction(reading, ground)
     yield from _order(reading, ground)
 
 
 def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
-    text = reading.lower
+    text = _risen_or_fallen(reading.lower)
     takes_time = any(f.quantity.dimension == "seconds" and f.role == "" and f.quantity.written for f in ground.figures)
     slower, faster = _SLOWER.search(text), _FASTER.search(text)
     up = _UP.search(text) or (slower if takes_time else faster)
@@ -105,6 +111,11 @@ def _direction(reading: Reading, ground: Ground) -> Iterator[str]:
         denied = _NEGATED.search(text[max(0, flat.start() - 15) : flat.start()])
         if not denied and all(_moves(item) for item in ground.items if _courses(item, reading)):
             yield flat[0]
+
+
+def _risen_or_fallen(text: str) -> str:
+    """Where high is good, "better" is higher."""
+    return _WORSE.sub("falling", _BETTER.sub("rising", text)) if _BETTER_WHEN_HIGH.search(text) else text
 
 
 def _courses(item: Item, reading: Reading) -> set[int]:

@@ -14,6 +14,7 @@ from scenarios.replay_plan import (
     SHORTEST_CALM,
     STEP_S,
     ReplayPlan,
+    as_many_as_fit,
     lay_out,
     read_plan,
 )
@@ -70,9 +71,18 @@ def test_where_days_are_short_the_calm_between_incidents_is_shorter() -> None:
     assert SHORTEST_CALM <= narrow.aftermath < AFTERMATH
 
 
-def test_all_shipped_scenarios_fit_into_a_week() -> None:
+def test_all_shipped_scenarios_fit_into_two_weeks() -> None:
     chosen = [load_scenario(name) for name in scenario_names()]
-    assert len(lay_out(chosen, HOMELAB, end=END).incidents) == len(chosen)
+    assert len(lay_out(chosen, HOMELAB, end=END, days=14).incidents) == len(chosen)
+
+
+def test_a_week_takes_as_many_as_fit() -> None:
+    known = [load_scenario(name) for name in scenario_names()]
+    chosen, others = (as_many_as_fit(known, days=7, seed=seed) for seed in (0, 1))
+    assert 40 < len(chosen) < len(known)
+    assert len(lay_out(chosen, HOMELAB, end=END, days=7).incidents) == len(chosen)
+    assert chosen != others
+    assert as_many_as_fit(known, days=28) == known
 
 
 def test_a_fault_is_over_at_the_end_of_its_incident() -> None:
