@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from app.wiring import build_assistant, build_index, build_knowledge, build_sources
+from app.knowledge import build_index, build_knowledge, build_router
+from app.wiring import build_assistant, build_sources
 from core.settings import Settings, load_settings
 from core.vocabulary import Program
 from optimise.evaluate import AT_ONCE, Circumstances
@@ -21,7 +22,7 @@ from pipeline.parameters import Parameters
 from scenarios.binaries import provide_binaries
 
 if TYPE_CHECKING:
-    from app.lazy_knowledge import LazyKnowledge
+    from app.knowledge import LazyKnowledge
     from pipeline.assistant import Assistant
     from tools.knowledge.index import KnowledgeIndex
     from tools.knowledge.ranking import SearchWeights
@@ -74,6 +75,7 @@ class EvaluationBench:
         self.binaries = provide_binaries(settings.data_dir, progress=say)
         self._indexes: dict[tuple[Path, ...], Path] = {}
         self._opened: dict[Path, LazyKnowledge] = {}
+        self._router = build_router(settings.data_dir)
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="sre-bench-")
@@ -89,6 +91,7 @@ class EvaluationBench:
         settings = self._staged_settings(stage, circumstances)
         search = self.parameters.search if self.parameters else None
         sources = build_sources(settings, search)
+        sources.router = self._router
         index = (
             Path(self._directory.name) / "nothing"
             if "runbooks" in circumstances.down

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from app.wiring import build_assistant, build_baselines, build_sources, index_directory, over_budget
+from app.knowledge import build_index, index_directory
+from app.wiring import build_assistant, build_baselines, build_sources, over_budget
 from core.clock import now
 from core.errors import KnowledgeError, SreError, StoreError
 from core.settings import Settings
@@ -234,8 +235,5 @@ def _language_model(settings: Settings, assistant: Assistant | None) -> Componen
 
 
 def _index_status(settings: Settings) -> Manifest:
-    from app.wiring import (
-        build_index,
-    )  # lazy: imports numpy; status reads one small file and opens neither index nor model
-
+    # Reads one small file, and opens neither index nor model.
     return build_index(index_directory(settings), settings.data_dir).status()

@@ -6,15 +6,13 @@ import base64
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.lazy_knowledge import LazyKnowledge
+from app.knowledge import build_knowledge, build_router, index_directory
 from app.program import choose_program, take_over
 from core.clock import now, refuse_future
 from core.errors import ConfigurationError
-from core.redact import redact
 from core.settings import Settings
 from core.telemetry import charge
 from core.vocabulary import Timeline
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from pipeline.assistant import Assistant
     from pipeline.language_model import Models
     from pipeline.learnt import Baselines
-    from tools.knowledge.index import KnowledgeIndex
     from tools.knowledge.ranking import SearchWeights
 
 LOG = logging.getLogger(__name__)
@@ -118,6 +115,7 @@ def build_sources(settings: Settings, search: SearchWeights | None = None) -> So
         changes=build_change_sources(settings, prometheus_source, grafana_source),
         knowledge=build_knowledge(index_directory(settings), settings.data_dir, search),
         ansible=AnsibleTrees(settings.ansible_inventories) if settings.ansible_inventories else None,
+        router=build_router(settings.data_dir),
     )
 
 
@@ -248,24 +246,6 @@ def _ara_login(settings: Settings) -> dict[str, str]:
         return {}
     login = f"{settings.ara_username}:{settings.ara_password.get_secret_value()}"
     return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
-
-
-def build_index(directory: Path, data_dir: Path, weights: SearchWeights | None = None) -> KnowledgeIndex:
-    """The index of documents; imports Chroma and the embedding model."""
-    from tools.knowledge.embedding import Embedder
-    from tools.knowledge.index import KnowledgeIndex
-    from tools.knowledge.ranking import WEIGHTS
-
-    return KnowledgeIndex(directory, Embedder(data_dir / "models"), redact=redact, weights=weights or WEIGHTS)
-
-
-def index_directory(settings: Settings) -> Path:
-    return settings.data_dir / "index"
-
-
-def build_knowledge(directory: Path, data_dir: Path, weights: SearchWeights | None = None) -> LazyKnowledge:
-    """The search over the documents that are indexed in `directory`; nothing is opened yet."""
-    return LazyKnowledge(directory, lambda: build_index(directory, data_dir, weights))
 
 
 def _source(

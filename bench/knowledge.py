@@ -15,7 +15,7 @@ from pathlib import Path
 
 import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.screen import say
-from app.wiring import build_index
+from app.knowledge import build_index
 from bench.corpus import ROOT, Corpus, questions, write_corpus
 from bench.figures import Figure, Part, load_average
 

@@ -18,7 +18,8 @@ from typing import Self
 
 import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.screen import say
-from app.wiring import build_assistant, build_index, index_directory
+from app.knowledge import build_index, index_directory
+from app.wiring import build_assistant
 from bench.figures import Figure, Part, load_average
 from bench.replays import serving
 from bench.rule_model import answer_by_rules

@@ -18,7 +18,7 @@ WARM_UP = 5
 def main(index: Path, data_dir: Path) -> None:
     questions: list[str] = json.load(sys.stdin)
     import app.environment  # noqa: F401  first, before any library that it quiets
-    from app.wiring import build_index
+    from app.knowledge import build_index
 
     knowledge = build_index(index, data_dir)
     knowledge.search(questions[0])

@@ -18,7 +18,8 @@ import psutil
 import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.lab import running_lab
 from app.cli.screen import say
-from app.wiring import build_assistant, build_index, index_directory
+from app.knowledge import build_index, index_directory
+from app.wiring import build_assistant
 from bench.causes import measure_causes
 from bench.figures import Figure, Part, load_average, write_report
 from bench.knowledge import measure_knowledge

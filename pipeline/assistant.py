@@ -12,6 +12,7 @@ import logging
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ from pipeline.moment import when_to_look
 from pipeline.recognise import Recogniser
 from pipeline.retrieve import retrieve
 from pipeline.rewrite import Rewriter
+from pipeline.router import routed
 from pipeline.sessions import Sessions, Talk
 from pipeline.shorten import Shortener
 from pipeline.sources import Sources
@@ -150,13 +152,16 @@ class Assistant(dspy.Module):
             for line in inventory.gaps:
                 gaps.add(line)
         firing = alerts or ()
-        question = classify(
-            inquiry.text, inventory=inventory, alerts=firing, now=now, zone=self._zone, session_id=inquiry.session_id
-        )
+        understand = partial(
+            classify, inquiry.text, inventory=inventory, alerts=firing, now=now, zone=self._zone, session_id=inquiry.session_id
+        )  # fmt: skip
+        question = by_rules = understand()
         if inquiry.conversation is not None and inquiry.conversation.turns:
             question = resolve(
                 question, inquiry.conversation, inventory=inventory, alerts=firing, now=now, zone=self._zone
             )
+        if question is by_rules and (intent := await routed(question, inventory, self._sources, gaps)):
+            question = replace(understand(intent=intent), sure=by_rules.sure)  # unsure: a model knows better
         if self._models is not None and not question.sure:
             question = await self.recognise.acall(
                 question, inventory, _said(inquiry), self._models, gaps, deadline=inquiry.until

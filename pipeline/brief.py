@@ -32,8 +32,8 @@ EXPLAINS = frozenset({"explain_alert", "rca_draft"})
 class Question:
     """The words, and what code understood of them.
 
-    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after. `because`: what
-    changed is asked because of something that is wrong.
+    `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after, `weak` true when one
+    did that is easily mistaken. `because`: what changed is asked because of something that is wrong.
     """
 
     text: str
@@ -47,6 +47,7 @@ class Question:
     alert_names: tuple[str, ...] = ()
     session_id: str | None = None
     sure: bool = True
+    weak: bool = False
     because: bool = False
     asked_at: datetime | None = None
     """When it was asked, where `at` is the earlier moment that it looks at."""

@@ -36,6 +36,7 @@ class Rule(Frozen):
     unless: str | None = None
     needs: Literal["alert", "alert_name", "subject", "no_subject"] | None = None
     a_guess: bool = False
+    weak: bool = False
 
 
 class Rules(Frozen):
@@ -85,8 +86,9 @@ def classify(
     now: datetime,
     zone: ZoneInfo,
     session_id: str | None = None,
+    intent: Intent | None = None,
 ) -> Question:
-    """Understand a checked question. `alerts` are those that fire at `now`.
+    """Understand a checked question. `alerts` are those that fire at `now`; `intent` takes the place of what rules say it is after.
 
     `Question.alert_names` may hold names of which nothing fires. Where no host or service is known, no name is unknown.
     """
@@ -97,12 +99,14 @@ def classify(
     phrase = parse_window(text, now=now, zone=zone)
     about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
     broad = not resolution.subjects and not unknown
-    intent, sure = _intent(
-        text,
-        about_alert=about_alert or (bool(alerts) and broad),
-        names_alert=bool(named or asked),
-        has_subject=not broad,
-    )
+    sure = weak = False
+    if intent is None:
+        intent, sure, weak = _intent(
+            text,
+            about_alert=about_alert or (bool(alerts) and broad),
+            names_alert=bool(named or asked),
+            has_subject=not broad,
+        )
     because = intent == "what_changed" and bool(re.search(load_rules().before, text.lower()))
     subjects = resolution.subjects
     if because or intent == "explain_alert":
@@ -120,6 +124,7 @@ def classify(
         alert_names=tuple(dict.fromkeys([*(alert.name for alert in named), *asked])),
         session_id=session_id,
         sure=sure,
+        weak=weak,
         because=because,
     )
 
@@ -140,8 +145,8 @@ def _harmed(text: str, subjects: tuple[str, ...], inventory: Inventory, *, names
     return found if found or names_alert or re.search(r"\b(everything|all|it)\b", after, re.IGNORECASE) else subjects
 
 
-def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> tuple[Intent, bool]:
-    """What the question is after, and whether a rule says so."""
+def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: bool) -> tuple[Intent, bool, bool]:
+    """What the question is after, whether a rule says so, and whether an example may say better."""
     lowered = text.lower()
     met = {
         "alert": about_alert,
@@ -156,8 +161,8 @@ def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: boo
             and re.search(rule.pattern, lowered)
             and not (rule.unless and re.search(rule.unless, lowered))
         ):
-            return rule.intent, not rule.a_guess
-    return ("explain_alert", True) if names_alert else ("out_of_scope", False)
+            return rule.intent, not rule.a_guess, rule.weak
+    return ("explain_alert", True, False) if names_alert else ("out_of_scope", False, False)
 
 
 def names_like_an_alert(text: str, inventory: Inventory) -> list[str]:

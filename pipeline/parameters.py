@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -15,9 +15,10 @@ from core.errors import ConfigurationError
 from core.vocabulary import Frozen
 from pipeline.ranking.change_weights import NONE_SIGNS, SIGNS, ChangeWeights, load_weights
 from pipeline.ranking.entities import EntityWeights
+from pipeline.router import RouterWeights
 from tools.knowledge.ranking import SearchWeights
 
-Part = Literal["changes", "entities", "search"]
+Part = Literal["changes", "entities", "search", "router"]
 
 
 class Bounds(Frozen):
@@ -29,11 +30,12 @@ class Bounds(Frozen):
 
 
 class Parameters(Frozen):
-    """`changes` ranks changes, `entities` what moved, `search` the pages."""
+    """`changes` ranks changes, `entities` what moved, `search` the pages; `router` says what a question is after."""
 
     changes: ChangeWeights = Field(default_factory=load_weights)
     entities: EntityWeights = EntityWeights()
     search: SearchWeights = SearchWeights()
+    router: RouterWeights = RouterWeights()
 
     def flat(self) -> dict[str, float]:
         """Every declared number by its dotted name."""
@@ -53,7 +55,7 @@ class Parameters(Frozen):
 
     def saved(self) -> dict[str, Any]:
         """As a program's state holds them."""
-        return {"changes": asdict(self.changes), "entities": asdict(self.entities), "search": asdict(self.search)}
+        return {name: asdict(getattr(self, name)) for name in get_args(Part)}
 
 
 def read_parameters(saved: object) -> Parameters:
@@ -80,6 +82,8 @@ def declared() -> dict[str, Bounds]:
     found |= {f"search.{each.name}": Bounds(low=0, high=4) for each in fields(SearchWeights)}
     found |= {"search.slope": Bounds(low=1, high=20, scale=True), "search.intercept": Bounds(low=-20, high=0)}
     found["search.bar"] = Bounds(low=0.1, high=0.9)
+    found["router.threshold"] = Bounds(low=0.3, high=0.9)
+    found["router.lead"] = Bounds(low=0, high=0.2)
     return found
 
 

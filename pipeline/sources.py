@@ -24,6 +24,7 @@ from tools.prometheus import Prometheus
 if TYPE_CHECKING:  # SQLAlchemy: what has no database must not wait for it
     from pipeline.learnt import Baselines
     from pipeline.parameters import Parameters
+    from pipeline.router import Router
 
 T = TypeVar("T")
 
@@ -50,7 +51,8 @@ class Knowledge(Protocol):
 class Sources:
     """What can be asked. `alert_sources` are equals: Alertmanager, Grafana alerting, or both. `loki` is part of `logs`.
 
-    `baselines` are what was learnt of `prometheus`; `parameters` the numbers by which findings are ranked, None for the usual ones.
+    `baselines` are what was learnt of `prometheus`; `parameters` the numbers of the program, None for the usual ones; `router` knows
+    what questions are after that no rule knows.
     """
 
     prometheus: Prometheus | None = None
@@ -63,6 +65,7 @@ class Sources:
     ansible: AnsibleTrees | None = None
     baselines: Baselines | None = None
     parameters: Parameters | None = None
+    router: Router | None = None
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 

@@ -43,7 +43,7 @@ def retrieval(
     ] = False,
 ) -> None:
     """How often search finds the right page of a corpus, beside plain BM25."""
-    from app.wiring import build_index
+    from app.knowledge import build_index
     from core.settings import load_settings
     from optimise.retrieval import ask_all, figures, load_pairs, misses, without_their_page
 

@@ -60,7 +60,7 @@ def _settings_for(ready: LabReady, data: Path, port: int) -> Settings:
 
 
 def _ingest(settings: Settings) -> None:
-    from app.wiring import build_index, index_directory
+    from app.knowledge import build_index, index_directory
 
     report = build_index(index_directory(settings), settings.data_dir).ingest(list(settings.documents))
     say(f"indexed {report.documents} documents in {report.seconds:.1f} s")

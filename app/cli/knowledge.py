@@ -12,7 +12,7 @@ from app.cli.screen import Batch, counting, read_lines, say
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from app.lazy_knowledge import LazyKnowledge
+    from app.knowledge import LazyKnowledge
     from core.settings import Settings
     from core.vocabulary import Passage
 
@@ -26,7 +26,7 @@ def ingest(
     index: Annotated[Path | None, typer.Option(help="Where the index lives.", show_default=False)] = None,
 ) -> None:
     """Index the documents (default: the directories of SRE_RUNBOOKS and SRE_ANSIBLE). What did not change is not read again."""
-    from app.wiring import build_index, index_directory
+    from app.knowledge import build_index, index_directory
     from core.settings import load_settings
 
     settings = load_settings()
@@ -64,7 +64,7 @@ def search(
     """Find the page that helps."""
     if batch is None and not (query or "").strip():
         raise InvalidInput("query: it is empty; search for something like: sre search 'restart the DNS stack'")
-    from app.wiring import build_knowledge, index_directory
+    from app.knowledge import build_knowledge, index_directory
     from core.settings import load_settings
 
     settings = load_settings()

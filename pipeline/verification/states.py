@@ -140,9 +140,9 @@ def health_against_ground(reading: Reading, ground: Ground) -> Iterator[str]:
     already = _ALREADY.search(text)
     role = already["role"].replace("one week ago", "last week").replace("a week ago", "last week") if already else ""
     for told in _THEN.finditer(text):
-        sign = -1 if _UNWELL.fullmatch(told["state"]) else 1
+        then = -1 if _UNWELL.fullmatch(told["state"]) else 1
         before = {_earlier(item, told["role"].replace("a week ago", "last week")) for item in ground.items}
-        if before == {-sign} and not _is_denied(text, told.start()):
+        if before == {-then} and not _is_denied(text, told.start()):
             yield told[0]
     polarity = {sign for item in ground.items if (sign := _state(item)) is not None}
     if role and {_earlier(item, role) for item in ground.items} == {-said}:

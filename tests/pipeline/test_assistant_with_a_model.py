@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from app.health import check_health
-from app.wiring import build_assistant, build_index, index_directory
+from app.knowledge import build_index, index_directory
+from app.wiring import build_assistant
 from bench.rule_model import answer_by_rules
 from bench.scripted_model import Asked, Reply, ScriptedModel
 from core.clock import now
