@@ -119,7 +119,6 @@ def load_scenario(name_or_path: str, homelab: Homelab | None = None) -> Scenario
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidInput(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; not a scenario file")
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInput(f"{path}: cannot be read as YAML: {' '.join(str(error).split())[:200]}") from None
@@ -134,6 +133,7 @@ def load_scenario(name_or_path: str, homelab: Homelab | None = None) -> Scenario
         if found is None:
             return scenario
         place, message = found
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
     raise InvalidInput(f"{path}: {_written(place)}: {message} (line {_line(root, place)})")
 
 

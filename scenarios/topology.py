@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,8 +183,16 @@ class Homelab(_Part):
 
 
 def load_homelab(path: Path | None = None) -> Homelab:
-    """Read a topology; raises InvalidInput naming the file and field."""
-    path = path or HOMELAB_FILE
+    """Read a topology, that of the lab once for all; raises InvalidInput naming the file and field."""
+    return _read_homelab(path) if path else _lab_homelab()
+
+
+@cache
+def _lab_homelab() -> Homelab:
+    return _read_homelab(HOMELAB_FILE)
+
+
+def _read_homelab(path: Path) -> Homelab:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -7,6 +7,7 @@ bounded in bytes, and asks `stopped` as it goes on.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import stat
@@ -26,7 +27,8 @@ HEAD = 65_536
 """Bytes looked at to tell what a file is, and the size of a read."""
 PROBE = GRAIN = 4_096
 """Bytes looked at to find a time, and how closely a window's ends are found."""
-MAX_PROBE = 262_144
+MAX_PROBE = WHOLE = 262_144
+"""A file of up to WHOLE bytes is read at once: that is cheaper than a few probes."""
 MAX_LINE = 65_536
 MAX_CONTINUATION = 200
 DISORDER = timedelta(seconds=5)
@@ -109,7 +111,11 @@ class WindowReader:
             if b"\0" in head or head.startswith((b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")):
                 self._gap("is not text (binary, or compressed other than gzip)")
                 return
-            yield from self._search(raw, head, wanted)
+            if self._size <= WHOLE:
+                rest = self._read(raw, self._size - len(head)) if len(head) < self._size else b""
+                yield from self._search(io.BytesIO(head + rest), head, wanted)
+            else:
+                yield from self._search(raw, head, wanted)
 
     def _search(self, raw: BinaryIO, head: bytes, wanted: Callable[[Stamped], bool]) -> Iterator[Entry]:
         first = self._first_stamp(raw, 0, head)

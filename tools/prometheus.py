@@ -21,6 +21,7 @@ from core.vocabulary import Alert, Window
 from tools import alert_history, promql
 from tools.alerts import AlertRule
 from tools.http import Source, split_credentials
+from tools.prometheus_batch import Batches
 from tools.prometheus_response import (
     Body,
     MetricMetadata,
@@ -68,6 +69,7 @@ class Prometheus:
         self._source = source
         self._external_url, _ = split_credentials(external_url or source.url, setting="SRE_PROMETHEUS_EXTERNAL_URL")
         self._names: tuple[float, list[str]] = (-math.inf, [])
+        self._batches = Batches(self._instant)
 
     @property
     def name(self) -> str:
@@ -76,6 +78,9 @@ class Prometheus:
     async def instant(self, query: str, at: datetime | None = None) -> Vector:
         """The samples of `query` at `at` (now if None): a list, with `warnings`."""
         await self._parsed(promql.parse_instant, query)
+        return await self._batches.instant(query, at)
+
+    async def _instant(self, query: str, at: datetime | None) -> Vector:
         return await self._query("/api/v1/query", {"query": query, "time": _unix(at or now())}, read_vector)
 
     async def range(

@@ -171,6 +171,23 @@ async def test_now_is_the_default_and_a_scalar_is_one_sample(prometheus: Prometh
     assert [sample.value for sample in await prometheus.instant('up{job="gone"}')] == [0.0]
 
 
+async def test_queries_asked_together_get_what_each_would_get_alone(prometheus: Prometheus, server: Server) -> None:
+    queries = [
+        "host_cpu_ratio",
+        "time()",
+        "sum(host_cpu_ratio)",
+        "host_cpu_ratio > 0.15",
+        "host_gone",
+        "-host_cpu_ratio",
+    ]
+    at = server.ago(60)
+    together = await asyncio.gather(*(prometheus.instant(query, at) for query in queries))
+    alone = [await prometheus.instant(query, at) for query in queries]
+    assert together == alone
+    rate = await asyncio.gather(*(prometheus.instant(query, at) for query in queries if query != "time()"))
+    assert rate == [vector for query, vector in zip(queries, alone, strict=True) if query != "time()"]
+
+
 async def test_nan_is_no_value_and_infinity_is_one(prometheus: Prometheus, server: Server) -> None:
     samples = await prometheus.instant("host_odd", server.ago(30))
     assert sorted(sample.value for sample in samples) == [7.0, math.inf]
