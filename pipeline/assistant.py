@@ -156,11 +156,19 @@ class Assistant(dspy.Module):
             classify, inquiry.text, inventory=inventory, alerts=firing, now=now, zone=self._zone, session_id=inquiry.session_id
         )  # fmt: skip
         question = by_rules = understand()
+        intent = await routed(question, inventory, self._sources, gaps)
         if inquiry.conversation is not None and inquiry.conversation.turns:
+            stray = not question.sure and intent != "out_of_scope"
             question = resolve(
-                question, inquiry.conversation, inventory=inventory, alerts=firing, now=now, zone=self._zone
+                question,
+                inquiry.conversation,
+                inventory=inventory,
+                alerts=firing,
+                now=now,
+                zone=self._zone,
+                stray=stray,
             )
-        if question is by_rules and (intent := await routed(question, inventory, self._sources, gaps)):
+        if question is by_rules and intent is not None:
             question = replace(understand(intent=intent), sure=by_rules.sure)  # unsure: a model knows better
         if self._models is not None and not question.sure:
             question = await self.recognise.acall(

@@ -176,7 +176,7 @@ class Changed:
     """What is known of changes beside the numbered ones: over which window, how many there were, whether every source could be read.
 
     `cleared` says whether the first numbered change explains the symptom; None where there is no symptom to explain. `considered` is what
-    they were ranked by.
+    they were ranked by, `accused` the origin of the one that the question blames without being right.
     """
 
     window: Window
@@ -184,6 +184,7 @@ class Changed:
     complete: bool
     cleared: bool | None = None
     considered: Candidates | None = None
+    accused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -240,3 +241,7 @@ class Gaps:
     def add(self, line: str) -> None:
         if line not in self.lines:
             self.lines.append(line)
+
+    def add_of(self, what: str, line: str) -> None:
+        """A line of one of several sources, with what it was asked for before it: "changes: ara: …"."""
+        self.add(line if line.startswith(what) else f"{what}: {line}")

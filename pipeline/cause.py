@@ -96,6 +96,20 @@ def find_symptom(entities: Sequence[str], signals: Sequence[str], findings: Sequ
     return None
 
 
+def find_grown(entity: str, signals: Sequence[str], findings: Sequence[Finding]) -> Finding | None:
+    """For an alert that fires on the entity while nothing left its normal by a notable step: what grew most, by its own measure.
+
+    A limit may be near for a small service long before a step is notable elsewhere.
+    """
+    own = [
+        f
+        for f in findings
+        if f.entity == entity and f.signal.name in signals and f.signal.relative and f.normal and not f.chronic
+        and f.rise >= max(f.signal.relative * abs(f.normal), f.signal.notable / 8)
+    ]  # fmt: skip
+    return max(own, key=lambda f: f.rise / abs(f.normal or 1.0), default=None)
+
+
 def explain_all(
     symptoms: Iterable[Finding], findings: Sequence[Finding], inventory: Inventory, domain: Domain
 ) -> list[list[Step]]:

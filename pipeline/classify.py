@@ -94,7 +94,7 @@ def classify(
     """
     resolution = inventory.resolve(text)
     unknown = resolution.unknown if inventory.entities else ()
-    named = alerts_named_in(text, alerts)
+    named = alerts_named_in(text, alerts) or _named_after(resolution.subjects, alerts, inventory)
     asked = names_like_an_alert(text, inventory)
     phrase = parse_window(text, now=now, zone=zone)
     about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
@@ -107,7 +107,8 @@ def classify(
             names_alert=bool(named or asked),
             has_subject=not broad,
         )
-    because = intent == "what_changed" and bool(re.search(load_rules().before, text.lower()))
+    ailing = bool(resolution.subjects) and about_alert
+    because = intent == "what_changed" and (ailing or bool(re.search(load_rules().before, text.lower())))
     subjects = resolution.subjects
     if because or intent == "explain_alert":
         subjects = _harmed(text, subjects, inventory, names_alert=bool(named or asked))
@@ -173,6 +174,13 @@ def names_like_an_alert(text: str, inventory: Inventory) -> list[str]:
         for word in re.findall(r"\b[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*\b", text)
         if re.search(pattern, split_camel_case(word)) and not inventory.resolve(word).subjects
     ]
+
+
+def _named_after(subjects: Sequence[str], alerts: Sequence[Alert], inventory: Inventory) -> list[Alert]:
+    """Alerts that are called after a subject while they fire elsewhere: TraefikHighErrorRate, on the services behind it."""
+    if any(inventory.entity_of(alert.labels) in subjects for alert in alerts):
+        return []
+    return [alert for alert in alerts if set(split_camel_case(alert.name).lower().split()) & set(subjects)]
 
 
 def alerts_named_in(text: str, alerts: Sequence[Alert]) -> list[Alert]:

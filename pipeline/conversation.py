@@ -11,6 +11,8 @@ from pipeline.brief import Brief, Question
 
 MAX_ANSWER_CHARACTERS = 600
 MAX_QUESTION_CHARACTERS = 400
+MOST_SINGLED_OUT = 3
+"""So many that a ranking found beyond a threshold are what one goes on to ask about."""
 MAX_SUBJECTS = 20
 """Of a turn; a question about a group of hosts may have many."""
 MAX_SESSION_ID_CHARACTERS = 200
@@ -79,6 +81,9 @@ def turn_of(question: Question, answer: Answer, brief: Brief | None = None) -> T
         place = brief.inventory.entity_of(alert.labels)
         subjects = subjects or ((place,) if place else ())
         alert_names = alert_names or (alert.name,)
+    if brief is not None and not subjects:
+        beyond = [row.entity for ranking in brief.rankings for row in ranking.rows[: ranking.shown] if row.breached]
+        subjects = tuple(dict.fromkeys(beyond)) if len(set(beyond)) <= MOST_SINGLED_OUT else ()
     return Turn(
         at=question.at,
         question=cut(question.text, MAX_QUESTION_CHARACTERS),

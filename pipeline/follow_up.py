@@ -43,11 +43,12 @@ def resolve(
     alerts: Sequence[Alert],
     now: datetime,
     zone: ZoneInfo,
+    stray: bool = False,
 ) -> Question:
     """The question with its subjects, time, families, alert names and intent as the conversation completes them.
 
     One that stands by itself comes back as it is. One that may mean several things gets the intent follow_up, with those things
-    as its subjects. `alerts` are those that fire at `now`.
+    as its subjects. `alerts` are those that fire at `now`; `stray` says that the question by itself is about nothing known.
     """
     if question.intent in APART or (question.intent == "out_of_scope" and question.sure):
         return question
@@ -61,7 +62,7 @@ def resolve(
     own = bool(question.subjects or question.unknown or question.alert_names)
     what = None if own else points_at(question.text)
     loose = is_bare(question.text) or is_fragment(question.text) or _is_a_name(question)
-    refers = what or loose or moment_in(question.text) or question.intent == "follow_up"
+    refers = what or loose or (stray and not own) or moment_in(question.text) or question.intent == "follow_up"
     if turn is None or not refers:
         return question
     meant = Meant(question.subjects, question.alert_names)
@@ -99,6 +100,7 @@ def _about(question: Question, turn: Turn, meant: Meant, inventory: Inventory, u
         alert_names=meant.alert_names,
         window=window,
         sure=True,
+        because=intent == "what_changed" and full.because,
     )
 
 

@@ -12,7 +12,7 @@ from core.vocabulary import Alert, Window
 from pipeline.alert_evidence import one_alert, with_fired, with_firing
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import EXPLAINS, Brief, Finding, Gaps, Question
-from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_symptom, related
+from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_grown, find_symptom, related
 from pipeline.extent import with_extent
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
@@ -222,9 +222,12 @@ class Gatherer:
         if question.subjects:
             services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
             first = find_symptom([*question.subjects, *services, *alerting], signals, findings)
+            grown = (find_grown(entity, signals, findings) for entity in alerting if entity in question.subjects)
+            first = first or next(filter(None, grown), None)
             return [first] if first else []
         if question.alert_names or len(alerting) == 1:
-            return [s for entity in alerting for s in [find_symptom([entity], signals, findings)] if s]
+            clear = [s for entity in alerting for s in [find_symptom([entity], signals, findings)] if s]
+            return clear or [s for entity in alerting[:1] for s in [find_grown(entity, signals, findings)] if s]
         if question.intent == "metric_question" or question.unknown:
             return []
         return [f for f in all_symptoms(findings) if f.signal.name in signals]

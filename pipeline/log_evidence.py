@@ -47,7 +47,7 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadlin
     mining = mine(logs, _window(brief, asked=asked), entities=entities, levels=levels, deadline_s=deadline_s)
     mined = await guarded(gaps, "logs", mining)
     for line in mined.gaps if mined else ():
-        gaps.add(line)
+        gaps.add_of("logs", line)
     if mined is None or not mined.templates:
         return brief
     told = _oldest_first(mined.templates[:LINES_LISTED]) if asked else _telling(mined.templates, _suspect(brief))

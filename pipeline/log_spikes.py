@@ -24,7 +24,7 @@ async def log_spikes(
         return []
     mined = await mine(logs, window, entities=entities, levels=BAD, deadline_s=deadline_s)
     for line in mined.gaps:
-        gaps.add(line)
+        gaps.add_of("logs", line)
     news = [template for template in mined.templates if is_new(template) or template.spiking]
     if len(news) > MAX_EVENTS:
         gaps.add(

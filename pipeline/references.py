@@ -38,15 +38,16 @@ _POINTS_AT: tuple[tuple[What, str], ...] = (
     ("anything", rf"\b{_BEFORE_THAT}\s+(?:that|this|these|those)\b{_NOT_A_TIME}{_NOT_EVERYTHING}"),
     ("anything", r"\b(?:in|on|from|over|running|runs|installed|happen\w*|chang\w*|logs?|up|wrong)\s+there\b"),
 )
+_FILLER = r"(?:(?:ok|okay|hm+|so|right|alright|thanks|cool|good|great|fine|yes|no|aha)\W+)*"
 _BARE = re.compile(
-    r"^\W*(?:(?:and|but|so|ok|okay|then)\W+)*(?:why(?:\s+(?:so|not|though|exactly|now|then))?|how\s+come|since\s+when|(?:for|since)?\s*how\s+long|"
+    rf"^\W*{_FILLER}(?:(?:and|but|then)\W+)*(?:why(?:\s+(?:so|not|though|exactly|now|then))?|how\s+come|since\s+when|(?:for|since)?\s*how\s+long|"
     r"when|when\s+exactly|until\s+when|how\s+bad|how\s+so|what\s+(?:now|else|then|next)|really|still|more|more\s+details?|details|"
     r"go\s+on|tell\s+me\s+more|explain|what\s+(?:was|is)\s+the\s+(?:cause|reason))\W*$",
     re.IGNORECASE,
 )
 _WHY = re.compile(r"\b(?:why|how\s+come|how\s+so|explain|cause|reason)\b", re.IGNORECASE)
 _FRAGMENT = re.compile(
-    r"^\W*(?:and|what\s+about|how\s+about|also|or|but|then|same\s+(?:for|on|with))\b(?P<rest>.*)$",
+    rf"^\W*{_FILLER}(?:and|what\s+about|how\s+about|also|or|but|then|same\s+(?:for|on|with))\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _VERB = re.compile(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.vocabulary import AnsweredChange, Change, Window
+from pipeline.accused_change import accused_change, with_accused
 from pipeline.brief import Brief, Changed, Gaps, Movement
 from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
@@ -45,7 +46,7 @@ async def changes_in(
     read = [each for each in lists if each is not None]
     for each in read:
         for line in each.gaps:
-            gaps.add(line)
+            gaps.add_of("changes", line)
     merged = merge_changes(read, lambda change: entity_of(change, inventory))
     return merged, len(read) == len(lists) and not any(each.gaps for each in read)
 
@@ -55,7 +56,7 @@ async def _read(source: ChangeSource, window: Window, gaps: Gaps) -> ChangeList 
         async with asyncio.timeout(SOURCE_DEADLINE_S):
             return await source.changes(window, limit=MAX_CHANGES)
     except TimeoutError:
-        gaps.add(f"{source.name}: no answer within {SOURCE_DEADLINE_S:g} s; changes from there are missing")
+        gaps.add(f"changes: {source.name}: no answer within {SOURCE_DEADLINE_S:g} s; changes from there are missing")
         return None
 
 
@@ -98,12 +99,15 @@ async def with_suspects(
         kind=brief.cause.kind if brief.cause else None,
     )
     ranked = await asyncio.to_thread(considered.ranked, weights)  # a busy day of changes takes a second
-    shown = numbered(ranked[:SHOWN])
+    told = [change for change in changes if change.kind != "alert"]
+    accused = accused_change(brief.question.text, brief.question.subjects, told)
+    first, accused = with_accused(ranked, accused, moved.onset, shown=SHOWN)
+    shown = numbered(first)
     cleared = bool(ranked) and ranked[0].clears_bar
     cause = brief.cause
     if cause is not None and cleared:
         cause = cause.model_copy(update={"change_id": shown[0].id})
-    changed = Changed(window, len(ranked), complete, cleared, considered)
+    changed = Changed(window, len(ranked), complete, cleared, considered, accused.id if accused else None)
     return replace(brief, changes=shown, cause=cause, changed=changed)
 
 
@@ -186,5 +190,5 @@ async def _bad_lines(
     found = await asyncio.gather(*queries)
     for result in found:
         for line in result.gaps:
-            gaps.add(line)
+            gaps.add_of("logs", line)
     return list(dict.fromkeys(line for result in found for line in result.lines))

@@ -96,7 +96,8 @@ def plain(text: str) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    return f"{duration(max(0.0, (now - at).total_seconds()))} ago"
+    seconds = (now - at).total_seconds()
+    return f"{duration(seconds)} ago" if seconds >= 1 else "just now"
 
 
 def listed(names: Sequence[str], *, limit: int = 6) -> str:

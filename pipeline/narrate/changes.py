@@ -18,13 +18,24 @@ def suspects(brief: Brief) -> str:
     over = duration(changed.window.length.total_seconds())
     if not brief.changes:
         return f"**Quiet before**: no change is known in the {over} before it{_as_far_as_read(brief)}."
+    accused = next((change for change in brief.changes if change.origin == changed.accused), None)
     if not changed.cleared:
         head = f"**No change explains it**: {plural(changed.available, 'change')} before it considered{_as_far_as_read(brief)}. Nearest:"
-        return sections.join(head, sections.bullets(line(brief, change, why=True) for change in brief.changes[:3]))
-    first, rest = brief.changes[0], brief.changes[1:4]
+        nearest = [change for change in brief.changes[:3] if change is not accused]
+        return sections.join(
+            _acquitted(brief, accused), head, sections.bullets(line(brief, change, why=True) for change in nearest)
+        )
+    first, rest = brief.changes[0], [change for change in brief.changes[1:4] if change is not accused]
     head = f"**Most likely brought about by** {line(brief, first, why=True)}"
     others = f"Also considered, of {plural(changed.available, 'change')}:" if rest else ""
-    return sections.join(head, others, sections.bullets(line(brief, change, why=True) for change in rest))
+    return sections.join(
+        head, _acquitted(brief, accused), others, sections.bullets(line(brief, change, why=True) for change in rest)
+    )
+
+
+def _acquitted(brief: Brief, accused: AnsweredChange | None) -> str:
+    """What the question blames does not explain it."""
+    return f"**Probably not what you suspect**: {line(brief, accused, why=True)}" if accused else ""
 
 
 def timeline(brief: Brief) -> str:

@@ -50,6 +50,7 @@ _UNSTEADY = re.compile(
     r"\b(?:flap(?:s|ped|ping)?|unstable|intermittent\w*|on and off|fluctuat\w*|erratic\w*|up and down|sporadic\w*|now and then|briefly|momentarily|for a (?:moment|short (?:time|while)))\b"
 )
 _GOOD = re.compile(r"\b(?:succeeding|passed|reachable|running|mains|online)\b")
+_NOT_GOOD = re.compile(rf"\bnot {_GOOD.pattern}")
 _BAD = re.compile(r"\b(?:failing|failed|unreachable|stopped|battery|offline|down)\b")
 
 
@@ -180,5 +181,6 @@ def _state(item: Item) -> int | None:
 
 
 def _sign(text: str) -> int | None:
+    text = _NOT_GOOD.sub("failed", text)
     good, bad = bool(_GOOD.search(text)), bool(_BAD.search(text))
     return None if good == bad else 1 if good else -1

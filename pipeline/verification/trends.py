@@ -209,6 +209,7 @@ def _order(reading: Reading, ground: Ground) -> Iterator[str]:
             or old[-1].dimension != new[0].dimension
             or old[-1].value == new[0].value
             or match[0].startswith("between")
+            or (group == "a" and text[old[-1].end : new[0].start].strip() != "→")  # a chain of findings, no course
         ):
             continue
         if any(_stand_the_other_way_round(item, old[-1], new[0]) for item in ground.items):
