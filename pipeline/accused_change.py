@@ -14,77 +14,15 @@ from pipeline.ranking.changes import RankedChange
 CLEAR = 1.5
 """How much the words of question and change must have in common, in natural logarithms of how rare they are: one rare word is enough."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9.]*[a-z0-9]")
-_SAYS_LITTLE = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "was",
-        "were",
-        "did",
-        "has",
-        "have",
-        "that",
-        "this",
-        "why",
-        "what",
-        "when",
-        "who",
-        "how",
-        "its",
-        "not",
-        "are",
-        "you",
-        "can",
-        "may",
-        "new",
-        "old",
-        "all",
-        "any",
-        "from",
-        "into",
-        "right",
-        "before",
-        "after",
-        "since",
-        "broke",
-        "break",
-        "broken",
-        "kill",
-        "killed",
-        "killing",
-        "took",
-        "take",
-        "down",
-        "change",
-        "changed",
-        "changes",
-        "cause",
-        "caused",
-        "fault",
-        "blame",
-        "think",
-        "bet",
-        "guess",
-        "confirm",
-        "everything",
-        "again",
-        "isn",
-        "didn",
-        "doesn",
-        "wasn",
-        "way",
-        "see",
-        "now",
-        "been",
-        "bad",
-        "slow",
-    ]
+_LITTLE = (
+    "the and for with was were did has have that this why what when who how its not are you can may new old all any "
+    "from into right before after since broke break broken kill killed killing took take down change changed "
+    "changes cause caused fault blame think bet guess confirm everything again isn didn doesn wasn way see now been "
+    "bad slow"
 )
 _A_CHANGE = re.compile(
     r"\b(updat|upgrad|releas|version|deploy|restart|reboot|commit|push|merg|automat|config|setting|role|playbook|rule|job|test|install|"
-    r"patch|migrat|moved?|switch|rotat|renew|edit|touch|chang|roll|bump|pull|tag)\w*|\d+\.\d+",
+    r"patch|fix|migrat|moved?|switch|rotat|renew|edit|touch|chang|roll|bump|pull|tag)\w*|\d+\.\d+",
     re.IGNORECASE,
 )
 
@@ -93,8 +31,8 @@ def accused_change(text: str, subjects: Sequence[str], changes: Sequence[Change]
     """The one change that the words mean; None when they mean none, or several alike. `subjects` suffer, and accuse nothing."""
     if not _A_CHANGE.search(text):
         return None
-    said = {_stem(word) for word in _WORD.findall(text.lower())} - _SAYS_LITTLE
-    words = [_words(change) for change in changes]
+    said = _telling(text)
+    words = [_telling(f"{change.title} {change.entity or ''} {' '.join(change.files)}") for change in changes]
     common = Counter(word for each in words for word in each)
     rarity = {word: math.log((len(changes) + 1) / count) for word, count in common.items()}
     own = {_stem(name) for name in subjects}
@@ -121,10 +59,12 @@ def with_accused(
     return [*others[:place], own, *others[place:]][:shown], accused
 
 
-def _words(change: Change) -> set[str]:
-    told = f"{change.title} {change.entity or ''} {' '.join(change.files)}".lower()
-    return {_stem(word) for word in _WORD.findall(told)} - _SAYS_LITTLE
+def _telling(text: str) -> set[str]:
+    return {_stem(word) for word in _WORD.findall(text.lower())} - _SAYS_LITTLE
 
 
 def _stem(word: str) -> str:
     return re.sub(r"(?:ing|ed|es|s)$", "", word) if len(word) > 4 and word.isalpha() else word
+
+
+_SAYS_LITTLE = frozenset(_stem(word) for word in _LITTLE.split())
