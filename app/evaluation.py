@@ -24,6 +24,7 @@ from scenarios.binaries import provide_binaries
 if TYPE_CHECKING:
     from app.knowledge import LazyKnowledge
     from pipeline.assistant import Assistant
+    from pipeline.language_model import Models
     from tools.knowledge.index import KnowledgeIndex
     from tools.knowledge.ranking import SearchWeights
 
@@ -54,7 +55,7 @@ class EvaluationBench:
     """A context manager; everything that it writes but the indexes is gone at its end.
 
     `program` is a state to evaluate instead of the one in service, `parameters` are numbers that take the place of the program's;
-    `with_model` asks the model that the settings name, else code answers alone.
+    `with_model` asks the model that the settings name, `models` those; else code answers alone.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class EvaluationBench:
         program: Path | None = None,
         parameters: Parameters | None = None,
         with_model: bool = False,
+        models: Models | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._program = program
         self.parameters = parameters
-        self._with_model = with_model
+        self._with_model = with_model or models is not None
+        self.models = models
         self._say = say
         self.zone: ZoneInfo = settings.zone
         self.binaries = provide_binaries(settings.data_dir, progress=say)
@@ -97,7 +100,7 @@ class EvaluationBench:
             if "runbooks" in circumstances.down
             else self._index(circumstances.documents)
         )
-        assistant = build_assistant(settings, sources)
+        assistant = build_assistant(settings, sources, None if circumstances.model_down else self.models)
         chosen = sources.parameters
         sources.parameters = self.parameters or chosen
         if self.parameters is not None:

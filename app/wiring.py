@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def build_assistant(settings: Settings, sources: Sources | None = None) -> Assistant:
-    """The assistant over everything that the settings name.
+def build_assistant(settings: Settings, sources: Sources | None = None, models: Models | None = None) -> Assistant:
+    """The assistant over everything that the settings name, with `models` where they are built already.
 
     A model that cannot be built, or a saved program that does not fit, is logged and told with each answer; the rest works.
     """
@@ -63,9 +63,9 @@ def build_assistant(settings: Settings, sources: Sources | None = None) -> Assis
         sources = sources or build_sources(settings, numbers.search)
         sources.parameters = numbers
     sources.baselines = build_baselines(settings, store)
-    models, problems = None, chosen.problems
+    problems = chosen.problems
     try:
-        models = build_models_with_ledger(settings, store)
+        models = models or build_models_with_ledger(settings, store)
         problems += price_problems(settings) if models else []
     except ConfigurationError as error:
         problems.append(f"{error}; answers are written by code")

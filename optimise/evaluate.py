@@ -89,7 +89,7 @@ def evaluate(
             ) as stage,
         ):
             counted = partial(_count, progress, number * len(cases), len(cases) * len(seeds))
-            run = _Run(stage, seed, bench.zone, names, scenarios)
+            run = Run(stage, seed, bench.zone, names, scenarios)
             results, program = asyncio.run(_ask_all(cases, run, bench, counted))
             found += results
     return Report(
@@ -103,7 +103,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """What all cases of one seed share. `scenarios` are by what `load_scenario` takes, `names` all that the homelab has."""
 
     stage: Stage
@@ -133,7 +133,7 @@ def data_hash(cases: Sequence[LoadedCase]) -> str:
 
 
 async def _ask_all(
-    cases: Sequence[LoadedCase], run: _Run, bench: Workbench, progress: Callable[[int], None]
+    cases: Sequence[LoadedCase], run: Run, bench: Workbench, progress: Callable[[int], None]
 ) -> tuple[list[CaseResult], tuple[str, str]]:
     slots = asyncio.Semaphore(AT_ONCE)
     done = 0
@@ -148,7 +148,7 @@ async def _ask_all(
         async def one(loaded: LoadedCase) -> CaseResult:
             nonlocal done
             async with slots:
-                result = await _ask_case(loaded.case, run.incident(loaded), assistants[Circumstances.of(loaded)], run)
+                result = await ask_case(loaded.case, run.incident(loaded), assistants[Circumstances.of(loaded)], run)
             done += 1
             progress(done)
             return result
@@ -158,7 +158,7 @@ async def _ask_all(
     return results, (program.version, program.source)
 
 
-async def _ask_case(case: Case, own: Staged | None, assistant: Assistant, run: _Run) -> CaseResult:
+async def ask_case(case: Case, own: Staged | None, assistant: Assistant, run: Run) -> CaseResult:
     """All turns of a case, in one session. A question that raises counts as failed, with the error as the reason."""
     begun = time.monotonic()
     case = _renamed(case, own)

@@ -61,10 +61,11 @@ def staged(
     progress: Callable[[str], None] = lambda _: None,
     noise: float = 1.0,
     missing: float = 0.0,
+    end: datetime | None = None,
 ) -> Iterator[Stage]:
-    """The scenarios, varied by the seed (0: as they are), until the block ends. Raises LabError."""
+    """The scenarios, varied by the seed (0: as they are), until the block ends. The past ends at `end`, or now. Raises LabError."""
     plan = lay_out(
-        scenarios, load_homelab(), end=now(), days=max(FEWEST_DAYS, DAYS_EACH * len(scenarios)), seed=seed,
+        scenarios, load_homelab(), end=end or now(), days=max(FEWEST_DAYS, DAYS_EACH * len(scenarios)), seed=seed,
         step_s=COARSE_STEP_S, noise=noise, missing=missing,
     )  # fmt: skip
     original = {each.name: each for each in scenarios}

@@ -20,6 +20,7 @@ class TurnResult(Frozen):
     grounded: bool = True
     confidently_wrong: bool = False
     mode: str = "deterministic"
+    gaps: tuple[str, ...] = ()
     llm_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0

@@ -36,6 +36,7 @@ def score(expect: Expect, answer: Answer, context: Context) -> TurnResult:
         grounded=not loose,
         confidently_wrong=confidently_wrong(expect, answer, context),
         mode=answer.mode,
+        gaps=answer.gaps,
         llm_calls=usage.llm_calls,
         input_tokens=sent_tokens(usage),
         output_tokens=usage.output_tokens,

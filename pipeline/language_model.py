@@ -19,7 +19,7 @@ from core.settings import Settings
 from pipeline.model_endpoint import Endpoint, endpoints
 
 if TYPE_CHECKING:
-    from pipeline.model_engine import Line
+    from pipeline.model_engine import Engine, Line
 
 Step = Literal["classify", "rewrite", "investigate", "synthesise", "rca", "summarise"]
 _MAX_CONNECTIONS = 256
@@ -66,6 +66,10 @@ class Models:
         finally:
             DEADLINE.reset(token)
 
+    def lm(self, step: Step) -> Any:
+        """The `dspy.LM` of a step, for optimisers, which ask by themselves."""
+        return self._lms[step]
+
     def unavailable(self) -> str | None:
         """Why the model that writes answers would not be asked now, without asking it."""
         return self._lines["synthesise"].breaker.refusal()
@@ -77,12 +81,17 @@ class Models:
 
 
 def build_models(
-    settings: Settings, *, on_call: Callable[[ModelCall], None], refuse: Callable[[], str | None] = lambda: None
+    settings: Settings,
+    *,
+    on_call: Callable[[ModelCall], None],
+    refuse: Callable[[], str | None] = lambda: None,
+    around: Callable[[Engine], Engine] = lambda engine: engine,
 ) -> Models | None:
     """The models that the settings name; None when they name none. Raises ConfigurationError; sends nothing.
 
     `on_call` is told of each request, from the task that made it, also when it failed or was cancelled; its errors reach the
     caller. `refuse` is asked before each call: a reason makes it a ModelRefused. Both run on the event loop: they must be quick.
+    `around` puts an engine around each step's own: one that keeps what was paid for, say.
     """
     found = endpoints(settings)
     if found is None:
@@ -96,7 +105,7 @@ def build_models(
     lines = {step: small if step in SMALL_STEPS else large for step in get_args(Step)}
     lms = {}
     for step, line in lines.items():
-        engine = ModelEngine(step, line, policy)
+        engine = around(ModelEngine(step, line, policy))
         lms[step] = dspy.LM(
             line.endpoint.name, engine=BlockingEngine(engine), async_engine=engine, cache=False, num_retries=0
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,11 +12,28 @@ from app.cli.screen import counting, say
 from core.clock import now
 
 if TYPE_CHECKING:
+    from core.settings import Settings
     from scenarios.index import Split
 
 
 def optimise(
     *,
+    method: Annotated[
+        Literal["numbers", "gepa", "mipro", "bootstrap"],
+        typer.Option(help="numbers: without a language model; the others improve the prompt with the one of SRE_LM."),
+    ] = "numbers",
+    cap: Annotated[
+        float | None, typer.Option(min=0, help="US dollars that the model may cost at most.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate what the model would cost.")] = False,
+    calls: Annotated[int, typer.Option(min=10, max=5000, help="gepa: how many answers are judged at most.")] = 150,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on in this directory of a run that was broken off.", show_default=False)
+    ] = None,
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option("--set", help="File or directory of cases; repeatable.", show_default="evalsets"),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, max=5000, help="How many settings of the numbers are tried.")] = 80,
     seeds: Annotated[int, typer.Option(min=1, max=20, help="Replay each scenario so often, varied each time.")] = 2,
     ship: Annotated[
@@ -24,22 +41,41 @@ def optimise(
     ] = False,
     output: Annotated[Path | None, typer.Option(help="Write the program there, too.", show_default=False)] = None,
 ) -> None:
-    """Tune the program's numbers on the train scenarios, without a language model; what is better on dev becomes a candidate."""
+    """Make a better program out of the train cases; what does better on dev becomes a candidate, for `sre promote`."""
+    from core.settings import load_settings
+
+    settings = load_settings()
+    if method == "numbers":
+        path: Path | None = _numbers(settings, sets or [EVALSETS], trials, seeds)
+    else:
+        from app.cli.optimise_prompts import optimise_prompts
+
+        path = optimise_prompts(
+            settings, sets or [EVALSETS], method, cap_usd=cap, calls=calls, seed=0, dry_run=dry_run, resume=resume
+        )
+    if path is None:
+        return
+    for target in (output, SHIPPED_PROGRAM if ship else None):
+        if target is not None:
+            shutil.copyfile(path, target)
+    print(path)
+
+
+def _numbers(settings: Settings, sets: list[Path], trials: int, seeds: int) -> Path:
+    """Tunes the numbers, without a language model."""
     from app.evaluation import EvaluationBench
     from app.program import choose_program
     from app.wiring import build_assistant
     from core.revision import git_revision
-    from core.settings import load_settings
     from optimise.cases import load_cases
     from optimise.compile_program import Recorded, compile_numbers
     from optimise.evaluate import data_hash
     from optimise.recordings import record_changes, record_pages
     from pipeline.parameters import Parameters
-    from pipeline.program_state import SHIPPED, MadeBy, save_state
+    from pipeline.program_state import MadeBy, save_state
     from scenarios.index import names
 
-    settings = load_settings()
-    cases = {split: load_cases([EVALSETS], split=[split]) for split in TUNED_ON}
+    cases = {split: load_cases(sets, split=[split]) for split in TUNED_ON}
     chosen = choose_program(settings)
     start = chosen.saved.numbers() if chosen.saved else Parameters()
     directory = settings.data_dir / "optimise" / now().strftime("%Y%m%dT%H%M%SZ")
@@ -59,11 +95,9 @@ def optimise(
         git_revision=git_revision(), data_hash=data_hash([*cases["train"], *cases["dev"]]), scores=compiled.history
     )
     save_state(build_assistant(settings), path, compiled.parameters, made_by)
-    for target in (output, SHIPPED if ship else None):
-        if target is not None:
-            shutil.copyfile(path, target)
-    print(path)
+    return path
 
 
 EVALSETS = Path(__file__).resolve().parents[2] / "evalsets"
 TUNED_ON: tuple[Split, ...] = ("train", "dev")
+SHIPPED_PROGRAM = Path(__file__).resolve().parents[2] / "pipeline" / "shipped_program.json"

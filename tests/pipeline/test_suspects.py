@@ -64,7 +64,7 @@ async def test_a_source_that_hangs_is_a_gap_and_the_others_stand(homelab, monkey
     found, complete = await suspects.changes_in(DAY, sources, homelab, gaps)
     assert [each.title for each in found] == ["seen"]
     assert not complete
-    assert gaps.lines == ["told: no answer within 0.05 s; changes from there are missing"]
+    assert gaps.lines == ["changes: told: no answer within 0.05 s; changes from there are missing"]
 
 
 async def test_a_gap_of_a_source_makes_the_list_incomplete(homelab) -> None:
@@ -72,7 +72,7 @@ async def test_a_gap_of_a_source_makes_the_list_incomplete(homelab) -> None:
     found, complete = await suspects.changes_in(
         DAY, [Told(change("seen"), gaps=("told: a line is cut",))], homelab, gaps
     )
-    assert (len(found), complete, gaps.lines) == (1, False, ["told: a line is cut"])
+    assert (len(found), complete, gaps.lines) == (1, False, ["changes: told: a line is cut"])
 
 
 def brief_of(homelab, finding) -> tuple[Brief, Movement]:
