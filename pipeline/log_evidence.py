@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import Evidence, Window
 from pipeline.brief import Brief, Gaps
+from pipeline.orders import gives_orders
 from pipeline.sources import guarded
 from pipeline.wording import listed, moment, plural
 from tools.log_templates import SPIKE_LINES, MinedLogs, Template, mine
@@ -48,6 +49,7 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadlin
     mined = await guarded(gaps, "logs", mining)
     for line in mined.gaps if mined else ():
         gaps.add_of("logs", line)
+    mined = _without_orders(mined, gaps) if mined else None
     if mined is None or not mined.templates:
         return brief
     told = _oldest_first(mined.templates[:LINES_LISTED]) if asked else _telling(mined.templates, _suspect(brief))
@@ -62,6 +64,16 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadlin
         available=mined.lines,
     )
     return replace(brief, log_lines=tuple(each.sample for each in told)).with_evidence(item)[0]
+
+
+def _without_orders(mined: MinedLogs, gaps: Gaps) -> MinedLogs:
+    """Who can make a service log a line of his choice must not speak through it."""
+    kept = tuple(each for each in mined.templates if not gives_orders(each.sample.text))
+    if len(kept) < len(mined.templates):
+        gaps.add(
+            f"logs: {plural(len(mined.templates) - len(kept), 'line')} that gives orders to an assistant not shown"
+        )
+    return replace(mined, templates=kept)
 
 
 def _suspect(brief: Brief) -> str | None:

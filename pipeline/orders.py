@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import re
 
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instructions?|prompts?|rules|evidence|context|everything|previous|above)\b"
-    r"|\b(?:to|for|attention|note to|dear) (?:the |any |all )?(?:ai|llm|assistants?|language models?|chat ?bots?|agents?)\b"
-    r"|^\W*(?:system|assistant|developer)\s*(?:prompt|message|note)?\s*:\s*(?:you|ignore|answer|respond|reply|say|do|from now)\b"
-    r"|\byou are (?:now|an? (?:ai|assistant|language model))\b"
-    r"|\b(?:answer|reply|respond|say|state|claim|tell the (?:user|reader|owner))\b[^.\n]{0,30}\b(?:only|that|with)\b[^.\n]{0,60}"
-    r"\b(?:cause|healthy|fine|good|nothing|no alert|all is well|resolved)\b"
-    r"|\b(?:reveal|print|output|leak|send)\b[^.\n]{0,40}\b(?:environment|secrets?|tokens?|api keys?|passwords?|system prompt)\b",
+_ADDRESSEE = re.compile(
+    r"\b(?:ai|a\.i\.|llms?|gpt|copilot|(?:large )?language models?|chat ?bots?|(?:the|any|all|every|to|dear|on-call) (?:\w+ )?(?:bots?|agents?|assistants?)|"
+    r"assistants|(?:automated|automatic) (?:responders?|systems?|readers?)|summari[sz]ers?)\b|^\W*(?:assistant|system|bot|ai)\b[^:\n]{0,20}:",
     re.IGNORECASE | re.MULTILINE,
 )
+_NOT_ADDRESSED = re.compile(
+    r"\bhome[- ]?assistant\b|\b(?:guest|qemu|ssh|snmp|mail|user|grafana|monitoring|backup|vpn|zabbix|telegraf|wazuh|crowdsec|tailscale|log|node|edge|portainer|pbs|nut)[- ]?agents?\b"
+    r"|\b(?:open-?webui|ollama|openai)\b",
+    re.IGNORECASE,
+)
+_SPEECH = re.compile(
+    r"\b(?:answer|repl(?:y|ies)|respon[ds]e?s?|say|states?|tell|recommend|suggest|include|output|print|report|claim|mention|blame|conclude|begin|"
+    r"write|send|reveal|must|should|never|always|instead|correct|ignore|forget|disregard|the real fix|please)\b",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:instructions?|prompts?|rules|evidence|context|everything|previous|above|alerts?)\b"
+    r"|\b(?:to|for|attention|note to|dear) (?:the |any |all )?(?:ai|llm|assistants?|language models?|chat ?bots?|agents?)\b"
+    r"|\byou are (?:now|an? (?:ai|assistant|language model))\b"
+    r"|\b(?:answer|reply|respond|say|state|claim|report|tell the (?:user|reader|owner|operator))\b[^.\n]{0,30}\b(?:only|that|with)\b[^.\n]{0,60}"
+    r"\b(?:cause|healthy|fine|good|nothing|no alert|all is well|all clear|resolved|ok)\b"
+    r"|\b(?:reveal|print|output|leak|send)\b[^.\n]{0,40}\b(?:environment|secrets?|tokens?|api keys?|passwords?|system prompt|/etc/passwd|your configuration)\b"
+    r"|\b(?:your|the) (?:next )?(?:answers?|responses?|repl(?:y|ies)|summary)\b[^.\n]{0,20}\b(?:must|should|shall|begins?|is always|has to|starts?)\b"
+    r"|\b(?:in|into|to) your (?:answer|response|reply|summary)\b|\btell (?:the )?(?:user|operator|owner|admin|human)s?\b(?! that (?:dns|the))"
+    r"|\bwhen(?:ever)? (?:you )?(?:summari[sz]\w*|answer\w*|asked|quot\w*|cit\w*)\b[^.\n]{0,60}\b(?:say|state|answer|reply|always|include|claim|blame)\b"
+    r"|\bsystem (?:prompt|override|instruction)s?\b[^.\n]{0,12}[:!]|\bsystem note\b|\bnew instructions?\b|\bfrom now on\b[^.\n]{0,40}\b(?:answer|reply|respond|say)\b"
+    r"|\[/?inst\]|<\|?(?:im_start|system|assistant)\|?>|<!--[^>]{0,20}\b(?:assistant|ai|llm|bot|agent)\b"
+    r"|^\W*override\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def gives_orders(text: str) -> bool:
+    """Whether a paragraph speaks to an assistant: by an order that only one could carry out, or by addressing one."""
+    plain = _NOT_ADDRESSED.sub("", text)
+    return bool(_ORDER.search(plain) or (_ADDRESSEE.search(plain) and _SPEECH.search(plain)))
 
 
 _BLOCK = re.compile(r"(\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s))")
@@ -24,5 +50,5 @@ def without_orders(text: str) -> tuple[str, int]:
     """The text without the paragraphs and list items that order an assistant about, and how many those were."""
     parts = _BLOCK.split(text)
     blocks, joints = parts[::2], ["", *parts[1::2]]
-    kept = [joint + block for joint, block in zip(joints, blocks, strict=True) if not _ORDER.search(block)]
+    kept = [joint + block for joint, block in zip(joints, blocks, strict=True) if not gives_orders(block)]
     return "".join(kept).lstrip("\n"), len(blocks) - len(kept)

@@ -13,6 +13,7 @@ from pipeline.brief import Brief, Changed, Gaps, Movement
 from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
+from pipeline.orders import gives_orders
 from pipeline.ranking.change_weights import ChangeWeights
 from pipeline.ranking.changes import Candidates, RankedChange
 from pipeline.ranking.shifts import BEYOND
@@ -191,4 +192,4 @@ async def _bad_lines(
     for result in found:
         for line in result.gaps:
             gaps.add_of("logs", line)
-    return list(dict.fromkeys(line for result in found for line in result.lines))
+    return list(dict.fromkeys(line for result in found for line in result.lines if not gives_orders(line.text)))
