@@ -207,7 +207,7 @@ def _renamed(case: Case, own: Staged | None) -> Case:
         expect = turn.expect.model_copy(
             update={
                 name: tuple(rename(text) for text in value) if isinstance(value, tuple) else rename(value)
-                for name in ("facts", "forbidden", "cause_entity", "subjects")
+                for name in ("facts", "forbidden", "gaps", "cause_entity", "subjects")
                 if (value := getattr(turn.expect, name)) is not None and name in turn.expect.model_fields_set
             }
         )

@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError
 
 from core.errors import ConfigurationError
-from core.vocabulary import Frozen
+from core.vocabulary import Frozen, Intent
 from pipeline.ranking.change_weights import NONE_SIGNS, SIGNS, ChangeWeights, load_weights
 from pipeline.ranking.entities import EntityWeights
-from pipeline.router import RouterWeights
+from pipeline.router import RouterWeights, load_examples
 from tools.knowledge.ranking import SearchWeights
 
 Part = Literal["changes", "entities", "search", "router"]
@@ -30,12 +30,15 @@ class Bounds(Frozen):
 
 
 class Parameters(Frozen):
-    """`changes` ranks changes, `entities` what moved, `search` the pages; `router` says what a question is after."""
+    """`changes` ranks changes, `entities` what moved, `search` the pages; `router` says how near one of `router_examples`
+    must be to tell what a question is after.
+    """
 
     changes: ChangeWeights = Field(default_factory=load_weights)
     entities: EntityWeights = EntityWeights()
     search: SearchWeights = SearchWeights()
     router: RouterWeights = RouterWeights()
+    router_examples: dict[Intent, tuple[str, ...]] = Field(default_factory=load_examples)
 
     def flat(self) -> dict[str, float]:
         """Every declared number by its dotted name."""
@@ -55,7 +58,8 @@ class Parameters(Frozen):
 
     def saved(self) -> dict[str, Any]:
         """As a program's state holds them."""
-        return {name: asdict(getattr(self, name)) for name in get_args(Part)}
+        examples = {intent: list(texts) for intent, texts in self.router_examples.items()}
+        return {**{name: asdict(getattr(self, name)) for name in get_args(Part)}, "router_examples": examples}
 
 
 def read_parameters(saved: object) -> Parameters:

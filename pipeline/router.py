@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES_FILE = Path(__file__).with_name("router_examples.yaml")
 Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
 """Texts to vectors of unit length, one a row."""
+Examples = Mapping[Intent, Sequence[str]]
 _WORD = re.compile(r"[\w.-]*\w")
 
 
@@ -42,23 +43,28 @@ class RouterWeights:
 class Router:
     """Blocks while it embeds: some milliseconds, half a second the first time. Safe from several threads."""
 
-    def __init__(self, embed: Embed, examples: Mapping[Intent, Sequence[str]] | None = None) -> None:
+    def __init__(self, embed: Embed) -> None:
         self._embed = embed
-        known = load_examples() if examples is None else examples
-        self._examples = [(intent, text) for intent, texts in known.items() for text in texts]
-        self._vectors: NDArray[np.float32] | None = None
+        self._known: tuple[Examples, list[Intent], NDArray[np.float32]] | None = None
         self._first = threading.Lock()
 
-    def intent(self, text: str, weights: RouterWeights) -> Intent | None:
+    def intent(self, text: str, weights: RouterWeights, examples: Examples | None = None) -> Intent | None:
         """None when no example is near enough, or two intents are about as near. Raises KnowledgeError without the embedding model."""
-        with self._first:
-            if self._vectors is None:
-                self._vectors = self._embed([example for _, example in self._examples])
+        intents, vectors = self._embedded(load_examples() if examples is None else examples)
         nearest: dict[Intent, float] = {}
-        for (intent, _), cosine in zip(self._examples, (self._vectors @ self._embed([text])[0]).tolist(), strict=True):
+        for intent, cosine in zip(intents, (vectors @ self._embed([text])[0]).tolist(), strict=True):
             nearest[intent] = max(nearest.get(intent, -1.0), cosine)
         (best, first), (_, second), *_ = sorted(nearest.items(), key=lambda each: -each[1])
         return best if first >= weights.threshold and first - second >= weights.lead else None
+
+    def _embedded(self, examples: Examples) -> tuple[list[Intent], NDArray[np.float32]]:
+        """Of the examples that were used last, once."""
+        with self._first:
+            if self._known is None or self._known[0] != examples:
+                listed = [(intent, text) for intent, texts in examples.items() for text in texts]
+                vectors = self._embed([text for _, text in listed])
+                self._known = (examples, [intent for intent, _ in listed], vectors)
+            return self._known[1:]
 
 
 async def routed(question: Question, inventory: Inventory, sources: Sources, gaps: Gaps) -> Intent | None:
@@ -68,9 +74,10 @@ async def routed(question: Question, inventory: Inventory, sources: Sources, gap
     """
     if sources.router is None or (question.sure and not question.weak):
         return None
-    weights = sources.parameters.router if sources.parameters else RouterWeights()
+    own = sources.parameters
+    weights, examples = (own.router, own.router_examples) if own else (RouterWeights(), None)
     try:
-        return await asyncio.to_thread(sources.router.intent, impersonal(question, inventory), weights)
+        return await asyncio.to_thread(sources.router.intent, impersonal(question, inventory), weights, examples)
     except KnowledgeError as error:
         gaps.add(f"router: the question was understood by rules alone ({error})")
         return None

@@ -13,7 +13,7 @@ from core.errors import ConfigurationError, KnowledgeError
 from core.vocabulary import Entity
 from pipeline.brief import Gaps, Question
 from pipeline.classify import classify
-from pipeline.router import Router, RouterWeights, impersonal, load_examples, routed
+from pipeline.router import Examples, Router, RouterWeights, impersonal, load_examples, routed
 from pipeline.sources import Sources
 from tools.inventory import Inventory
 from tools.knowledge.embedding import Embedder
@@ -53,8 +53,10 @@ def test_nothing_is_near(router: Router) -> None:
 
 
 def test_two_that_are_about_as_near(tmp_path: Path) -> None:
-    same = Router(Embedder(tmp_path).embed, {"status": ["is it up"], "clarify": ["is it up"]})
-    assert same.intent("is it up", RouterWeights(lead=0.01)) is None
+    same = Router(Embedder(tmp_path).embed)
+    examples: Examples = {"status": ["is it up"], "clarify": ["is it up"]}
+    assert same.intent("is it up", RouterWeights(lead=0.01), examples) is None
+    assert same.intent("is it up", RouterWeights(lead=0.01), {**examples, "clarify": ["sing a song"]}) == "status"
 
 
 def test_names_read_as_the_examples_do() -> None:
