@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from core.errors import InvalidInput, SreError
 from core.settings import Settings
 from core.telemetry import REGISTRY
 from core.vocabulary import Alert, Answer, Timeline
+from optimise.answer_traces import AnswerTraces
 from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
 from pipeline.rca import question_about
@@ -81,10 +83,13 @@ def build_api(settings: Settings) -> FastAPI:
     assistant.lasting = True
     learner = build_learner(settings, sources.baselines) if sources.baselines else None
 
+    traces = AnswerTraces(settings.mlflow_tracking_uri, settings.data_dir, on=settings.mlflow_traces)
+
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         async with assistant, kept_fresh(sources.baselines, learner):
             yield
+        await asyncio.to_thread(traces.close)
 
     api = FastAPI(
         title="Homelab SRE assistant",
@@ -100,13 +105,14 @@ def build_api(settings: Settings) -> FastAPI:
     async def ask(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> Answer:
         """Answer one question with cited evidence."""
         at = parse_at(body.at, field="at") if body.at is not None else None
-        return await assistant.ask(body.question, at=at, session_id=body.session_id)
+        return traces.recorded(body.question, await assistant.ask(body.question, at=at, session_id=body.session_id))
 
     @api.post("/rca")
     async def rca(body: RcaBody) -> Answer:
         """Draft a root cause analysis: timeline, evidence, cause, impact, follow-ups."""
         at = parse_at(body.at, field="at") if body.at is not None else None
-        return await assistant.ask(question_about(body.subject), at=at, session_id=body.session_id)
+        question = question_about(body.subject)
+        return traces.recorded(question, await assistant.ask(question, at=at, session_id=body.session_id))
 
     @api.get("/alerts")
     async def alerts() -> FiringAlerts:

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     daily_budget_usd: float = Field(1.0, ge=0)
     program: Path | None = None
     mlflow_tracking_uri: str | None = Field(None, validation_alias=_known_as("MLFLOW_TRACKING_URI"))
+    mlflow_traces: bool = False
     timezone: str = "UTC"
     source_timeout_s: float = Field(5.0, gt=0, le=120)
     question_deadline_s: float = Field(15.0, gt=0, le=300)

@@ -107,7 +107,9 @@ async def with_suspects(
     cleared = bool(ranked) and ranked[0].clears_bar
     cause = brief.cause
     if cause is not None and cleared:
-        cause = cause.model_copy(update={"change_id": shown[0].id})
+        # A cause that blames a change is no surer than that.
+        sure = round(min(cause.confidence, ranked[0].score), 2)
+        cause = cause.model_copy(update={"change_id": shown[0].id, "confidence": sure})
     changed = Changed(window, len(ranked), complete, cleared, considered, accused.id if accused else None)
     return replace(brief, changes=shown, cause=cause, changed=changed)
 
