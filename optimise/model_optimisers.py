@@ -17,6 +17,7 @@ REFLECTIONS_PER_CALL = 0.06
 CANDIDATES, TRIALS, DEMOS = 4, 6, 2
 """MIPROv2: instructions that are proposed, combinations that are tried; examples in a prompt, whose briefs are long."""
 PROPOSALS = 13
+"""Questions of its own that MIPROv2 asks."""
 MOST_TRAIN, MOST_DEV = 32, 16
 """Cases of each split: every one is asked many times."""
 
@@ -36,14 +37,16 @@ class _How:
     seed: int
 
 
-def planned_calls(method: Method, train: int, dev: int, calls: int) -> int:
-    """How often a model is asked at most, roughly: of each case once, and twice over dev to compare."""
-    compare = 2 * dev
+def planned_calls(method: Method, train: int, dev: int, calls: int) -> tuple[int, int]:
+    """How often a case is asked, roughly at most, and how often the optimiser asks a question of its own.
+
+    What is asked again in the same words is not counted: it is not paid for again.
+    """
     if method == "gepa":
-        return round(calls * (1 + REFLECTIONS_PER_CALL)) + compare
+        return calls + dev, round(calls * REFLECTIONS_PER_CALL)
     if method == "mipro":
-        return CANDIDATES * train + PROPOSALS + (TRIALS + 1) * dev + compare
-    return train + compare
+        return train + (TRIALS + 2) * dev, PROPOSALS
+    return train + 2 * dev, 0
 
 
 def improve_prompt(
@@ -58,7 +61,7 @@ def improve_prompt(
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Improved:
-    """`train` and `dev` are ids of cases of the desk, `lm` proposes instructions, `calls` bounds GEPA. Raises CapReachedError."""
+    """`train` and `dev` are ids of cases of the desk, `lm` proposes instructions, `calls` bounds GEPA. Raises StoppedError."""
     student = AnswerPrompt(desk)
     if start is not None:
         student.write.load_state(start)
@@ -66,7 +69,7 @@ def improve_prompt(
     history = {"start": _mean(student, dev)}
     say(f"the prompt as it is: {history['start']:.3f} on dev")
     with dspy.context(lm=lm, disable_history=True):
-        better = _METHODS[method](student, _examples(train), _examples(dev), _How(lm, calls, seed))
+        better = _METHODS[method](student, _examples(desk, train), _examples(desk, dev), _How(lm, calls, seed))
     history[method] = _mean(better, dev)
     say(f"as {method} made it: {history[method]:.3f} on dev")
     return Improved(_prompt(better) if history[method] > history["start"] else before, history)
@@ -93,8 +96,8 @@ def _gepa(student: AnswerPrompt, train: list[Any], dev: list[Any], how: _How) ->
 
 def _mipro(student: AnswerPrompt, train: list[Any], dev: list[Any], how: _How) -> AnswerPrompt:
     mipro = dspy.MIPROv2(
-        metric=_scored, prompt_model=how.lm, task_model=how.lm, auto=None, num_candidates=CANDIDATES, num_threads=1,
-        seed=how.seed, max_bootstrapped_demos=DEMOS, max_labeled_demos=0,
+        metric=_scored, metric_threshold=1.0, prompt_model=how.lm, task_model=how.lm, auto=None, num_candidates=CANDIDATES,
+        num_threads=1, seed=how.seed, max_bootstrapped_demos=DEMOS, max_labeled_demos=0,
     )  # fmt: skip
     return mipro.compile(student, trainset=train, valset=dev, num_trials=TRIALS, minibatch=False)  # type: ignore[no-any-return]
 
@@ -123,8 +126,9 @@ def _mean(student: AnswerPrompt, cases: Sequence[str]) -> float:
     return sum(worth(student(case=case).result) for case in cases) / len(cases)
 
 
-def _examples(cases: Sequence[str]) -> list[Any]:
-    return [dspy.Example(case=case).with_inputs("case") for case in cases]
+def _examples(desk: Desk, cases: Sequence[str]) -> list[Any]:
+    """With the question, for a model that proposes instructions."""
+    return [dspy.Example(case=case, question=desk.question(case)).with_inputs("case") for case in cases]
 
 
 def _prompt(student: AnswerPrompt) -> dict[str, Any]:

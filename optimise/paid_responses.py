@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from dspy import lm15
 
 from core.errors import StoreError
-from pipeline.model_engine import Engine
+from optimise.spending import StoppedError
+from pipeline.model_engine import Upstream
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS responses (request TEXT, place INTEGER, response TEXT, PRIMARY KEY (request, place))"
@@ -22,87 +24,91 @@ _TABLE = (
 
 
 class PaidResponses:
-    """The responses of one run. The same request asked again gets the next of its responses: they may differ on purpose.
+    """The responses of one run, as many as its cap pays for. Asked the same again, the model is not asked again.
 
-    `reused` counts those that were not asked for anew.
+    Only a request with a temperature of its own, an optimiser's for one more idea, gets another response each time, in the same order
+    in each run. `reused` counts the responses that were there already.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises StoreError when the file cannot be used."""
+        """Raises StoreError when the file cannot be used, or another run is using it."""
         self.path = path
         self.reused = 0
-        self._asked: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._given: Counter[str] = Counter()
+        self._lock = Lock()
         try:
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._database.execute(_TABLE)
+            self._database = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
+            for statement in ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", _TABLE, "COMMIT"):
+                self._database.execute(statement)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: responses of the model cannot be kept there: {error}") from None
 
-    def around(self, engine: Engine) -> Engine:
-        """The engine, asked only for what is not kept."""
-        return _Keeping(engine, self)
+    def around(self, upstream: Upstream) -> Upstream:
+        """The provider, asked only for what is not kept."""
+        return _Keeping(upstream, self)
 
-    def next_of(self, request: lm15.Request) -> tuple[str, int]:
-        """Under which request, and as the how manieth of its responses, the next one is kept."""
-        key = hashlib.sha256(repr(request).encode()).hexdigest()
-        with self._lock:
-            place = self._asked[key]
-            self._asked[key] += 1
-        return key, place
-
-    def kept(self, key: str, place: int) -> lm15.Response | None:
+    def take(self, request: lm15.Request) -> lm15.Response | None:
+        """What was answered to this request; None when that is not known yet."""
+        key = _key(request)
         with self._lock:
             row = self._database.execute(
-                "SELECT response FROM responses WHERE request = ? AND place = ?", (key, place)
+                "SELECT response FROM responses WHERE request = ? AND place = ?", (key, self._given[key])
             ).fetchone()
-            self.reused += row is not None
-        return _read(json.loads(row[0])) if row else None
+            if row is None:
+                return None
+            self.reused += 1
+            self._given[key] += _wants_another(request)
+        return _read(json.loads(row[0]))
 
-    def keep(self, key: str, place: int, response: lm15.Response) -> None:
-        """At once, so that nothing is lost whatever comes next."""
-        text = json.dumps(_written(response), ensure_ascii=False)
+    def keep(self, request: lm15.Request, response: lm15.Response) -> None:
+        """At once, so that nothing is lost whatever comes next. Raises StoppedError: what cannot be kept would be paid for again."""
+        key, text = _key(request), json.dumps(_written(response), ensure_ascii=False)
         with self._lock:
-            self._database.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", (key, place, text))
+            try:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", (key, self._given[key], text)
+                )
+            except sqlite3.Error as error:
+                raise StoppedError(f"{self.path}: a response of the model could not be kept: {error}") from None
+            self._given[key] += _wants_another(request)
 
     def close(self) -> None:
         self._database.close()
 
 
 class _Keeping:
-    supports_function_calling = False
-
-    def __init__(self, engine: Engine, paid: PaidResponses) -> None:
-        self._engine = engine
+    def __init__(self, upstream: Upstream, paid: PaidResponses) -> None:
+        self._upstream = upstream
         self._paid = paid
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
-        key, place = self._paid.next_of(request)
-        if (kept := self._paid.kept(key, place)) is not None:
+        if (kept := self._paid.take(request)) is not None:
             return kept
-        response = await self._engine.complete(request)
-        self._paid.keep(key, place, response)
+        response = await self._upstream.complete(request)
+        self._paid.keep(request, response)
         return response
 
     def stream(self, request: lm15.Request) -> AsyncGenerator[Any, None]:
-        return self._engine.stream(request)
+        """Not kept: no optimiser asks for a stream."""
+        return self._upstream.stream(request)
 
     async def aclose(self) -> None:
-        await self._engine.aclose()
+        await self._upstream.aclose()
+
+
+def _key(request: lm15.Request) -> str:
+    return hashlib.sha256(repr(request).encode()).hexdigest()
+
+
+def _wants_another(request: lm15.Request) -> bool:
+    return request.config.temperature is not None
 
 
 def _written(response: lm15.Response) -> dict[str, Any]:
-    usage = response.usage
-    return {
-        "model": response.model,
-        "text": response.text,
-        "finish_reason": response.finish_reason,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-    }
+    usage = {name: count for name, count in asdict(response.usage).items() if count is not None}
+    return {"model": response.model, "text": response.text, "finish_reason": response.finish_reason, "usage": usage}
 
 
 def _read(kept: dict[str, Any]) -> lm15.Response:
-    usage = lm15.Usage(input_tokens=kept["input_tokens"], output_tokens=kept["output_tokens"])
     message = lm15.Message(role="assistant", parts=(lm15.TextPart(kept["text"] or ""),))
-    return lm15.Response(None, kept["model"], message, kept["finish_reason"], usage)
+    return lm15.Response(None, kept["model"], message, kept["finish_reason"], lm15.Usage(**kept["usage"]))

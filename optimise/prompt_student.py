@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import Any, Protocol, Self
 
@@ -11,12 +11,13 @@ import dspy
 
 from optimise.cases import LoadedCase
 from optimise.report import CaseResult
-from optimise.spending import Spending
+from optimise.spending import Spending, StoppedError
 from signatures.synthesise import Synthesise
 
 PROMPT = "synthesise.write"
 """Its name in the program's state. The other prompts are asked seldom, and code can do without them."""
 FIRST_LINES = 6
+MODEL_GAP = "model: "
 
 
 class Asking(Protocol):
@@ -26,26 +27,41 @@ class Asking(Protocol):
 
 
 class Desk:
-    """What all copies of the student share: the cases, who asks them, and the cap."""
+    """What all copies of the student share: the cases, who asks them, the cap, and why the model would not be asked now (`down`)."""
 
     def __init__(
-        self, asking: Asking, cases: Mapping[str, LoadedCase], spending: Spending, runner: asyncio.Runner
+        self,
+        asking: Asking,
+        cases: Mapping[str, LoadedCase],
+        spending: Spending,
+        runner: asyncio.Runner,
+        down: Callable[[], str | None],
     ) -> None:
         self._asking = asking
         self._cases = cases
         self._spending = spending
         self._runner = runner
+        self._down = down
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         return self
 
     def ask(self, number: str, prompt: dspy.Predict) -> CaseResult:
-        """Blocks. Raises CapReachedError."""
+        """Blocks. Raises StoppedError at the cap, and where a model that is away would make every prompt look bad."""
         self._spending.check()
         asked = self._asking.ask(self._cases[number], prompt)
         result = self._runner.run(asked, context=copy_context())  # DSPy's trace is in the context
         self._spending.check()
+        reason = self._down()
+        if reason is None and not self._spending.answered:
+            reason = next(iter(_of_the_model(result)), "no model was asked")
+        if reason is not None:
+            raise StoppedError(reason.removeprefix(MODEL_GAP))
         return result
+
+    def question(self, number: str) -> str:
+        """The first of the case."""
+        return self._cases[number].case.turns[0].question
 
 
 class AnswerPrompt(dspy.Module):
@@ -71,7 +87,11 @@ def worth(result: CaseResult) -> float:
 def feedback(result: CaseResult) -> str:
     """What the scorer says, for a model that improves the prompt."""
     lines = [f"- {check}" for turn in result.turns for check in turn.failed]
-    lines += [f"- {gap}" for turn in result.turns for gap in turn.gaps if gap.startswith("model:")]
+    lines += [f"- {gap}" for gap in _of_the_model(result)]
     if any(turn.mode != "llm" for turn in result.turns):
         lines.insert(0, "- nothing usable was written, so that code had to answer")
     return "\n".join(["What was wrong:", *lines[:FIRST_LINES]]) if lines else "All that was checked holds."
+
+
+def _of_the_model(result: CaseResult) -> list[str]:
+    return [gap for turn in result.turns for gap in turn.gaps if gap.startswith(MODEL_GAP)]

@@ -30,6 +30,7 @@ class Rehearsed:
         self._run = run
         self._bench = bench
         self._assistants: dict[Circumstances, Assistant] = {}
+        self._asked = 0
 
     async def ask(self, case: LoadedCase, prompt: dspy.Predict) -> CaseResult:
         """The case, answered with this prompt. Only one at a time."""
@@ -39,7 +40,11 @@ class Rehearsed:
             self._assistants[circumstances] = built
         assistant = self._assistants[circumstances]
         assistant.synthesise.write = prompt
-        return await ask_case(case.case, self._run.incident(case), assistant, self._run)
+        self._asked += 1
+        # A session is named after its case; asked again, the case must not go on with what it said the last time.
+        anew = case.case.model_copy(update={"id": f"{self._asked}-{case.case.id}"})
+        result = await ask_case(anew, self._run.incident(case), assistant, self._run)
+        return result.model_copy(update={"id": case.case.id})
 
     async def aclose(self) -> None:
         for assistant in self._assistants.values():

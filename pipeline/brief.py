@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, AnsweredChange, Cause, Evidence, Intent, Passage, SeriesSummary, Window
-from pipeline.signals import Family, Signal
+from pipeline.signals import Family, Signal, Unmeasured
 from tools.inventory import Inventory, Unknown
 from tools.logs import LogLine
 
@@ -33,7 +33,7 @@ class Question:
     """The words, and what code understood of them.
 
     `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after, `weak` true when one
-    did that is easily mistaken. `because`: what changed is asked because of something that is wrong.
+    did that is easily mistaken. `because`: what changed is asked because of something that is wrong. `unmeasured` is what it asks for in vain.
     """
 
     text: str
@@ -49,6 +49,7 @@ class Question:
     sure: bool = True
     weak: bool = False
     because: bool = False
+    unmeasured: tuple[Unmeasured, ...] = ()
     asked_at: datetime | None = None
     """When it was asked, where `at` is the earlier moment that it looks at."""
 

@@ -26,6 +26,9 @@ INTENTS_FILE = Path(__file__).with_name("intents.yaml")
 MAX_QUESTION_CHARACTERS = 8_000
 DEFAULT_LOOKBACK = timedelta(hours=1)
 CHANGES_LOOKBACK = timedelta(hours=24)
+MEASURED = frozenset({"metric_question", "status", "out_of_scope"})
+"""What a question may be taken for that asks for a measurement."""
+_CONTRACTED = re.compile(r"\b(why|what|where|how|who|when|that|there|it)['’]?s\b(?<!\bits)", re.IGNORECASE)
 
 
 class Rule(Frozen):
@@ -92,6 +95,7 @@ def classify(
 
     `Question.alert_names` may hold names of which nothing fires. Where no host or service is known, no name is unknown.
     """
+    told, text = text, _CONTRACTED.sub(r"\1 is", text)
     resolution = inventory.resolve(text)
     unknown = resolution.unknown if inventory.entities else ()
     named = alerts_named_in(text, alerts) or _named_after(resolution.subjects, alerts, inventory)
@@ -108,13 +112,15 @@ def classify(
             has_subject=not broad,
         )
     ailing = bool(resolution.subjects) and about_alert
+    vain = load_domain().unmeasured_in(text) if intent in MEASURED or not sure else []
+    intent = "metric_question" if vain else intent
     because = intent == "what_changed" and (ailing or bool(re.search(load_rules().before, text.lower())))
     subjects = resolution.subjects
     if because or intent == "explain_alert":
         subjects = _harmed(text, subjects, inventory, names_alert=bool(named or asked))
     lookback = CHANGES_LOOKBACK if intent == "what_changed" else DEFAULT_LOOKBACK
     return Question(
-        text=text,
+        text=told,
         intent=intent,
         at=now,
         window=phrase.window if phrase else Window(start=now - lookback, end=now),
@@ -127,6 +133,7 @@ def classify(
         sure=sure,
         weak=weak,
         because=because,
+        unmeasured=tuple(vain),
     )
 
 

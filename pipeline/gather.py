@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -27,6 +28,7 @@ from pipeline.suspects import with_changes, with_suspects
 from pipeline.telling import telling
 from pipeline.wording import listed, moment
 from tools.inventory import Inventory
+from tools.prometheus import Prometheus
 
 NO_SIGNALS: frozenset[str] = frozenset(
     {"runbook_lookup", "playbook_lookup", "out_of_scope", "log_question", "self_status", "report", "follow_up"}
@@ -85,6 +87,7 @@ class Gatherer:
             measurer = Measurer(
                 self._sources.prometheus, inventory, gaps, question.at, zone=self._zone, baselines=baselines
             )
+            await tell_unmeasured(question, self._sources.prometheus, gaps)
             findings = tuple(await measurer.measure(signals))
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
                 phrases = listed([signal.phrase for signal in signals], limit=3)
@@ -248,6 +251,21 @@ def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert,
         return alerts
     near = {*question.subjects, *(name for s in question.subjects for name in related(inventory, s, "services"))}
     return tuple(alert for alert in alerts if inventory.entity_of(alert.labels) in near)
+
+
+async def tell_unmeasured(question: Question, prometheus: Prometheus, gaps: Gaps) -> None:
+    """Metrics by whose names one may find what no signal tells."""
+    if not question.unmeasured:
+        return
+    names = await guarded(gaps, "prometheus", prometheus.metric_names()) or []
+    for each in question.unmeasured:
+        near = [name for name in names if re.search(each.metrics, name, re.IGNORECASE)]
+        told = (
+            f"Prometheus has {listed(near, limit=3)}, which I do not read"
+            if near
+            else "Prometheus has no metric of such a name"
+        )
+        gaps.add(f"prometheus: nothing that I read tells the {each.phrase}; {told}")
 
 
 def tell_unseen(question: Question, inventory: Inventory, gaps: Gaps) -> None:

@@ -19,7 +19,7 @@ from core.settings import Settings
 from pipeline.model_endpoint import Endpoint, endpoints
 
 if TYPE_CHECKING:
-    from pipeline.model_engine import Engine, Line
+    from pipeline.model_engine import Line, Upstream
 
 Step = Literal["classify", "rewrite", "investigate", "synthesise", "rca", "summarise"]
 _MAX_CONNECTIONS = 256
@@ -85,13 +85,13 @@ def build_models(
     *,
     on_call: Callable[[ModelCall], None],
     refuse: Callable[[], str | None] = lambda: None,
-    around: Callable[[Engine], Engine] = lambda engine: engine,
+    around: Callable[[Upstream], Upstream] = lambda upstream: upstream,
 ) -> Models | None:
     """The models that the settings name; None when they name none. Raises ConfigurationError; sends nothing.
 
     `on_call` is told of each request, from the task that made it, also when it failed or was cancelled; its errors reach the
     caller. `refuse` is asked before each call: a reason makes it a ModelRefused. Both run on the event loop: they must be quick.
-    `around` puts an engine around each step's own: one that keeps what was paid for, say.
+    `around` stands between each request and the provider: something that keeps what was paid for, say.
     """
     found = endpoints(settings)
     if found is None:
@@ -101,11 +101,11 @@ def build_models(
     from pipeline.model_engine import BlockingEngine, ModelEngine, Policy
 
     policy = Policy(settings.lm_timeout_s, output_tokens(settings), on_call, refuse)
-    large, small = _lines(*found)
+    large, small = _lines(*found, around)
     lines = {step: small if step in SMALL_STEPS else large for step in get_args(Step)}
     lms = {}
     for step, line in lines.items():
-        engine = around(ModelEngine(step, line, policy))
+        engine = ModelEngine(step, line, policy)
         lms[step] = dspy.LM(
             line.endpoint.name, engine=BlockingEngine(engine), async_engine=engine, cache=False, num_retries=0
         )
@@ -131,16 +131,20 @@ def output_tokens(settings: Settings) -> int:
     return min(max(context_tokens(settings) // 4, 1024), 8192)
 
 
-def _lines(large: Endpoint, small: Endpoint) -> tuple[Line, Line]:
+def _lines(large: Endpoint, small: Endpoint, around: Callable[[Upstream], Upstream]) -> tuple[Line, Line]:
     """One line for each endpoint; both share the breaker when they are at one address."""
     from pipeline.model_breaker import Breaker
     from pipeline.model_engine import Line
 
-    line = Line(large, _connect(large), Breaker(large.provider))
+    def line(endpoint: Endpoint, breaker: Breaker) -> Line:
+        connect = _connect(endpoint)
+        return Line(endpoint, lambda: around(connect()), breaker)
+
+    reasoning = line(large, Breaker(large.provider))
     if small == large:
-        return line, line
+        return reasoning, reasoning
     same_address = (small.provider, small.base_url) == (large.provider, large.base_url)
-    return line, Line(small, _connect(small), line.breaker if same_address else Breaker(small.provider))
+    return reasoning, line(small, reasoning.breaker if same_address else Breaker(small.provider))
 
 
 def _connect(endpoint: Endpoint) -> Callable[[], Any]:

@@ -99,16 +99,6 @@ class Line:
             await upstream.aclose()
 
 
-class Engine(Protocol):
-    """What DSPy asks, and what may stand around it."""
-
-    supports_function_calling: bool
-
-    async def complete(self, request: lm15.Request) -> lm15.Response: ...
-    def stream(self, request: lm15.Request) -> AsyncGenerator[Any, None]: ...
-    async def aclose(self) -> None: ...
-
-
 class ModelEngine:
     """The requests of one step of the program to one model, as an async engine of DSPy. Raises ModelError."""
 
@@ -249,7 +239,7 @@ class BlockingEngine:
 
     supports_function_calling = False
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ModelEngine) -> None:
         self._engine = engine
 
     def complete(self, request: lm15.Request) -> lm15.Response:

@@ -68,6 +68,15 @@ class Family(Frozen):
     general: bool = False
 
 
+class Unmeasured(Frozen):
+    """Something that people ask for and no signal tells."""
+
+    phrase: str
+    pattern: str
+    metrics: str
+    hides: tuple[str, ...] = ()
+
+
 class Explanation(Frozen):
     """An abnormal `effect` on one entity may be explained by an abnormal `by` found `where`, seen from it."""
 
@@ -84,6 +93,13 @@ class Domain(Frozen):
     signals: dict[str, Signal]
     families: tuple[Family, ...]
     explanations: tuple[Explanation, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
+
+    def unmeasured_in(self, text: str) -> list[Unmeasured]:
+        """What a question asks for in vain; none where it speaks of what is measured, too."""
+        found = [each for each in self.unmeasured if re.search(each.pattern, text.lower())]
+        hidden = {family for each in found for family in each.hides}
+        return [] if any(family.name not in hidden for family in self.families_of(text)) else found
 
     def families_of(self, text: str) -> list[Family]:
         """The families that a text speaks of, in the file's order; CamelCase alert names are split into words first."""
@@ -116,6 +132,7 @@ def load_domain(path: Path = SIGNALS_FILE) -> Domain:
             signals={name: Signal(name=name, **body) for name, body in raw["signals"].items()},
             families=tuple(Family(name=name, **body) for name, body in raw["families"].items()),
             explanations=tuple(Explanation(**body) for body in raw["explanations"]),
+            unmeasured=tuple(Unmeasured(**body) for body in raw.get("unmeasured", ())),
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
 
 import dspy
 from pydantic import ValidationError
@@ -16,7 +18,7 @@ from app.evaluation import EvaluationBench
 from app.program import choose_program
 from app.wiring import build_assistant
 from core.clock import now
-from core.costs import Prices, load_prices
+from core.costs import ModelCall, Prices, load_prices
 from core.errors import ConfigurationError, InvalidInput, ModelRefused
 from core.revision import git_revision
 from core.settings import Settings
@@ -27,13 +29,12 @@ from optimise.model_optimisers import MOST_DEV, MOST_TRAIN, Method, chosen, impr
 from optimise.paid_responses import PaidResponses
 from optimise.prompt_student import Desk
 from optimise.rehearsed import Rehearsed, rehearsed
-from optimise.spending import CapReachedError, Counting, Spending, estimated_usd
-from pipeline.language_model import build_models
-from pipeline.model_engine import Engine
+from optimise.spending import Spending, StoppedError, Unsent
+from pipeline.language_model import Models, build_models
+from pipeline.model_engine import Upstream
 from pipeline.program_state import MadeBy, save_state
 from signatures.synthesise import Synthesise
 
-METHODS: tuple[Method, ...] = get_args(Method)
 PLAN = "plan.json"
 
 
@@ -45,6 +46,7 @@ class Plan(Frozen):
     seed: int
     end: datetime
     data_hash: str
+    models: tuple[str, ...]
 
 
 def optimise_prompts(
@@ -52,57 +54,71 @@ def optimise_prompts(
     cap_usd: float | None, calls: int, seed: int, dry_run: bool, resume: Path | None,
 ) -> Path | None:  # fmt: skip
     """Where the program was written; None after a dry run. Raises ConfigurationError and InvalidInput before anything is done."""
-    prices = _prices(settings)
+    prices, names = _prices(settings)
     if cap_usd is None and not dry_run:
         raise InvalidInput(
             "--cap: say how many US dollars the run may spend at most; --dry-run estimates what it takes"
         )
     cases = {split: _asking(load_cases(sets, split=[split])) for split in ("train", "dev")}
     everything = [case for group in cases.values() for case in group]
-    end = now().replace(second=0, microsecond=0)
-    wanted = Plan(method=method, calls=calls, seed=seed, end=end, data_hash=data_hash(everything))
-    directory, plan = _directory(settings, wanted, resume)
-    counting = Counting()
+    plan = Plan(
+        method=method, calls=calls, seed=seed, end=now().replace(second=0, microsecond=0), data_hash=data_hash(everything),
+        models=names,
+    )  # fmt: skip
+    if resume is not None:
+        plan = _begun(resume, plan)
+    unsent = Unsent()
     with (
-        _bench(settings, counting.around, Spending(prices, 0.0)) as bench,
+        EvaluationBench(settings, models=_models(settings, unsent.record, unsent.around), say=say) as bench,
         rehearsed(everything, bench, end=plan.end, say=say) as run,
         asyncio.Runner() as runner,
     ):
-        asked = {split: _asked(group, Rehearsed(run, bench), counting, runner) for split, group in cases.items()}
-        train, dev = chosen(asked["train"], MOST_TRAIN, seed), chosen(asked["dev"], MOST_DEV, seed)
+        asked = _asked(everything, Rehearsed(run, bench), unsent, runner)
+        train, dev = (
+            chosen([(each.case.id, each.case.kind) for each in cases[split] if each.case.id in asked], most, plan.seed)
+            for split, most in (("train", MOST_TRAIN), ("dev", MOST_DEV))
+        )
         if not train or not dev:
             raise InvalidInput(
                 "--set: a model is asked for no case of train, or of dev; add questions that need an explanation"
             )
-        _tell_estimate(settings, prices, method, planned_calls(method, len(train), len(dev), calls), counting)
+        _tell_estimate(prices, plan, train, dev, asked)
         if dry_run or cap_usd is None:
             return None
+        directory = resume or _begin(settings, plan)
+        goes_on = ["sre", "optimise", "--method", method, *(word for path in sets for word in ("--set", str(path)))]
+        goes_on += ["--resume", str(directory), "--cap"]
         return _improved(
-            settings, plan, directory, run, runner, spending=Spending(prices, cap_usd),
-            cases={case.case.id: case for case in everything}, train=train, dev=dev,
+            settings, plan, directory, run, runner, spending=Spending(prices, names, cap_usd),
+            cases={case.case.id: case for case in everything}, train=train, dev=dev, goes_on=shlex.join(goes_on),
         )  # fmt: skip
 
 
 def _improved(
-    settings: Settings, plan: Plan, directory: Path, run: Run, runner: asyncio.Runner, *,
-    spending: Spending, cases: dict[str, LoadedCase], train: Sequence[str], dev: Sequence[str],
+    settings: Settings, plan: Plan, directory: Path, run: Run, runner: asyncio.Runner, *, spending: Spending,
+    cases: dict[str, LoadedCase], train: Sequence[str], dev: Sequence[str], goes_on: str,
 ) -> Path:  # fmt: skip
     paid = PaidResponses(directory / "responses.db")
-    again = f"sre optimise --method {plan.method} --resume {directory}"
+    models = _models(settings, spending.record, lambda upstream: paid.around(spending.around(upstream)))
+    assistant = build_assistant(settings)
     try:
-        with _bench(settings, paid.around, spending) as bench:
-            assistant = build_assistant(settings)
-            models = bench.models
-            assert models is not None  # noqa: S101  _bench built them
+        # DSPy draws its progress on stdout, where only the program's path belongs.
+        with EvaluationBench(settings, models=models, say=say) as bench, redirect_stdout(sys.stderr):
+            asking = Rehearsed(run, bench)
             improved = improve_prompt(
-                Desk(Rehearsed(run, bench), cases, spending, runner), train, dev,
+                Desk(asking, cases, spending, runner, models.unavailable), train, dev,
                 method=plan.method, lm=models.lm("synthesise"), calls=plan.calls,
                 start=assistant.synthesise.write.dump_state(), seed=plan.seed, say=say,
             )  # fmt: skip
-    except CapReachedError as reached:
-        raise ModelRefused(f"{reached}; nothing of it is lost: {again} goes on with a higher --cap") from None
-    except KeyboardInterrupt:
-        say(f"{spending.usd:.4f} USD were spent; {again} goes on without paying for anything twice")
+            runner.run(asking.aclose())
+    except StoppedError as stopped:
+        cap = "MORE" if spending.reached else f"{spending.cap_usd:g}"
+        raise ModelRefused(f"{stopped}; what was answered is kept in {paid.path}: {goes_on} {cap} goes on") from None
+    except (KeyboardInterrupt, Exception):
+        say(
+            f"{spending.usd:.4f} USD were spent; what was answered is kept in {paid.path}, and not paid for again by "
+            f"{goes_on} {spending.cap_usd:g}"
+        )
         raise
     finally:
         paid.close()
@@ -110,29 +126,28 @@ def _improved(
     assistant.synthesise.write.load_state(improved.prompt)
     path = directory / "program.json"
     chosen_program = choose_program(settings)
-    made_by = MadeBy(
-        git_revision=git_revision(),
-        data_hash=plan.data_hash,
-        models=tuple(dict.fromkeys(name for name in (settings.lm, settings.lm_small) if name)),
-        scores=improved.history,
-    )
+    made_by = MadeBy(git_revision=git_revision(), data_hash=plan.data_hash, models=plan.models, scores=improved.history)
     save_state(assistant, path, chosen_program.saved.numbers() if chosen_program.saved else None, made_by)
     return path
 
 
-def _prices(settings: Settings) -> Prices:
+def _prices(settings: Settings) -> tuple[Prices, tuple[str, ...]]:
+    """The table, and the models that are asked, each of which it knows."""
     if settings.lm is None:
         raise ConfigurationError("SRE_LM: no language model is set; --method numbers needs none")
     prices = load_prices(settings.lm_prices)
-    if problem := prices.problem(settings.lm):
-        raise ConfigurationError(f"{problem}; without a price no cap can hold")
-    return prices
+    names = tuple(dict.fromkeys(name for name in (settings.lm, settings.lm_small) if name))
+    for name in names:
+        if problem := prices.problem(name):
+            raise ConfigurationError(f"{problem}; without a price no cap can hold")
+    return prices, names
 
 
-def _bench(settings: Settings, around: Callable[[Engine], Engine], spending: Spending) -> EvaluationBench:
-    """Whose calls go through `around`, are paid from `spending`, and appear in no daily budget: the cap holds in its place."""
-    models = build_models(settings, on_call=spending.record, refuse=spending.refuse, around=around)
-    return EvaluationBench(settings, models=models, say=say)
+def _models(settings: Settings, on_call: Callable[[ModelCall], None], around: Callable[[Upstream], Upstream]) -> Models:
+    """Whose calls go through `around`, and appear in no daily budget: the cap holds in its place."""
+    models = build_models(settings, on_call=on_call, around=around)
+    assert models is not None  # noqa: S101  SRE_LM is set: `_prices`
+    return models
 
 
 def _asking(cases: Sequence[LoadedCase]) -> list[LoadedCase]:
@@ -140,41 +155,61 @@ def _asking(cases: Sequence[LoadedCase]) -> list[LoadedCase]:
 
 
 def _asked(
-    cases: Sequence[LoadedCase], rehearsed_cases: Rehearsed, counting: Counting, runner: asyncio.Runner
-) -> list[tuple[str, str]]:
-    """Id and kind of those in which a model would write the answer. Nothing is sent to find that out."""
-    found = []
+    cases: Sequence[LoadedCase], asking: Rehearsed, unsent: Unsent, runner: asyncio.Runner
+) -> dict[str, list[ModelCall]]:
+    """By id the cases in which a model would write the answer, with the calls that asking one takes. Nothing is sent to find that out."""
+    found = {}
     for case in cases:
-        before = len(counting.input_tokens)
-        runner.run(rehearsed_cases.ask(case, dspy.Predict(Synthesise)))
-        if len(counting.input_tokens) > before:
-            found.append((case.case.id, case.case.kind))
-    runner.run(rehearsed_cases.aclose())
+        unsent.calls.clear()
+        runner.run(asking.ask(case, dspy.Predict(Synthesise)))
+        if any(call.step == "synthesise" for call in unsent.calls):
+            found[case.case.id] = list(unsent.calls)
+    runner.run(asking.aclose())
     return found
 
 
-def _tell_estimate(settings: Settings, prices: Prices, method: Method, calls: int, counting: Counting) -> None:
-    tokens = sum(counting.input_tokens) / len(counting.input_tokens)
-    cost = estimated_usd(prices, settings.lm or "", calls, tokens)
-    say(f"{method} asks {settings.lm} about {calls} times, {tokens:,.0f} tokens each: about {cost or 0.0:.2f} USD")
+def _tell_estimate(
+    prices: Prices, plan: Plan, train: Sequence[str], dev: Sequence[str], asked: dict[str, list[ModelCall]]
+) -> None:
+    """An own question of an optimiser counts as much as a case: it quotes several answers."""
+    each = [asked[number] for number in (*train, *dev)]
+    made = [call for calls in each for call in calls]
+    times, own = planned_calls(plan.method, len(train), len(dev), plan.calls)
+    usd = sum(prices.cost(call) or 0.0 for call in made) / len(each) * (times + own)
+    tokens = sum(call.input_tokens for call in made) / len(made)
+    say(
+        f"{plan.method} asks {times} times one of {len(each)} cases and {own} questions of its own: about "
+        f"{times * len(made) / len(each) + own:,.0f} calls of {' and '.join(plan.models)}, {tokens:,.0f} tokens each, "
+        f"about {usd:.2f} USD; more where drafts have to be corrected"
+    )
 
 
-def _directory(settings: Settings, wanted: Plan, resume: Path | None) -> tuple[Path, Plan]:
-    """A new directory with its plan, or the one to go on in. Raises InvalidInput when that one is of another run."""
-    if resume is None:
-        directory = settings.data_dir / "optimise" / now().strftime("%Y%m%dT%H%M%SZ")
-        directory.mkdir(parents=True)
-        unfinished = directory / f"{PLAN}.tmp"
-        unfinished.write_text(wanted.model_dump_json(indent=1), encoding="utf-8")
-        unfinished.replace(directory / PLAN)
-        return directory, wanted
+def _begin(settings: Settings, plan: Plan) -> Path:
+    """A new directory with its plan."""
+    directory = settings.data_dir / "optimise" / now().strftime("%Y%m%dT%H%M%SZ")
+    directory.mkdir(parents=True)
+    unfinished = directory / f"{PLAN}.tmp"
+    unfinished.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+    unfinished.replace(directory / PLAN)
+    return directory
+
+
+def _begun(directory: Path, wanted: Plan) -> Plan:
+    """The plan to go on with. Raises InvalidInput when it is of another run."""
     try:
-        plan = Plan.model_validate_json((resume / PLAN).read_text(encoding="utf-8"))
+        plan = Plan.model_validate_json((directory / PLAN).read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
-        raise InvalidInput(f"--resume: {resume} holds no {PLAN} of an optimisation ({type(error).__name__})") from None
-    for name in ("method", "data_hash"):
+        raise InvalidInput(
+            f"--resume: {directory} holds no {PLAN} of an optimisation ({type(error).__name__})"
+        ) from None
+    for name in ("method", "data_hash", "models"):
         if getattr(plan, name) != getattr(wanted, name):
             raise InvalidInput(
-                f"--resume: {resume} was begun with {name} {getattr(plan, name)}, this is {getattr(wanted, name)}"
+                f"--resume: {directory} was begun with {name} {_told(plan, name)}, this is {_told(wanted, name)}"
             )
-    return resume, plan
+    return plan
+
+
+def _told(plan: Plan, name: str) -> str:
+    value = getattr(plan, name)
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -17,9 +17,12 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
     """The subject's values beside their normal; without a subject, everything ranked, with what is beyond its threshold."""
     if brief.question.unknown and not brief.question.subjects:
         return unknown_names(brief)
+    if brief.question.unmeasured and not brief.question.subjects:
+        return sections.join(unknown_names(brief), _not_measured(brief))
     body = compare_subjects(brief) if brief.question.subjects else rank_everything(brief)
     return sections.join(
         unknown_names(brief),
+        _not_measured(brief),
         is_it_usual(brief),
         body,
         rankings(brief) if brief.question.subjects else "",
@@ -28,6 +31,12 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
         pages.to_do(brief, actions) if brief.chain or _flagged(brief) else "",
         sections.links(brief),
     )
+
+
+def _not_measured(brief: Brief) -> str:
+    """What was asked for and nothing tells."""
+    asked = [each.phrase for each in brief.question.unmeasured]
+    return f"**Not measured**: nothing that I read tells the {listed(asked)} (see the gaps)." if asked else ""
 
 
 def unknown_names(brief: Brief) -> str:
@@ -91,7 +100,9 @@ def rank_everything(brief: Brief) -> str:
     return sections.join(
         f"{head}{citation}.",
         _beyond(brief, beyond, ranking.shown, citation),
-        f"Next: {plain(rest)}{citation}." if following else "",
+        f"{'Next' if beyond else 'Highest' if signal.bad != 'down' else 'Lowest'}: {plain(rest)}{citation}."
+        if following
+        else "",
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import InvalidInput
 from pipeline.classify import MAX_QUESTION_CHARACTERS, asks_to_act, check_question, classify
+from pipeline.signals import load_domain
 from tools.inventory import Inventory, inventory_from_alerts
 
 NOW = datetime(2026, 11, 20, 3, 10, tzinfo=UTC)
@@ -179,3 +180,18 @@ def test_a_question_that_cannot_be_read_is_refused_by_name(text) -> None:
 
 def test_other_scripts_are_text() -> None:
     assert check_question(" لماذا jellyfin بطيء؟ 🐢\n") == "لماذا jellyfin بطيء؟ 🐢"
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("how hot is the rack?", ["temperature"]),
+        ("what is the power draw of nas?", ["power draw"]),
+        ("gpu of nas?", ["use of the GPU"]),
+        ("is the memory of nas hot?", []),
+        ("how long does the ups battery last?", []),
+        ("how much memory does nas use?", []),
+    ],
+)
+def test_what_no_signal_tells_is_asked_in_vain(text: str, phrases: list[str]) -> None:
+    assert [each.phrase for each in load_domain().unmeasured_in(text)] == phrases
