@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,7 +27,8 @@ class PaidResponses:
     """The responses of one run, as many as its cap pays for. Asked the same again, the model is not asked again.
 
     Only a request with a temperature of its own, an optimiser's for one more idea, gets another response each time, in the same order
-    in each run. `reused` counts the responses that were there already.
+    in each run. `reused` counts the responses that an earlier process had paid for. A response tells its usage, which is what it cost,
+    the first time that it is given; given again, it is free.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +36,7 @@ class PaidResponses:
         self.path = path
         self.reused = 0
         self._given: Counter[str] = Counter()
+        self._told: set[tuple[str, int]] = set()
         self._lock = Lock()
         try:
             self._database = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
@@ -56,9 +58,13 @@ class PaidResponses:
             ).fetchone()
             if row is None:
                 return None
+            response = _read(json.loads(row[0]))
+            if (key, self._given[key]) in self._told:
+                return replace(response, usage=lm15.Usage())
+            self._told.add((key, self._given[key]))
             self.reused += 1
             self._given[key] += _wants_another(request)
-        return _read(json.loads(row[0]))
+        return response
 
     def keep(self, request: lm15.Request, response: lm15.Response) -> None:
         """At once, so that nothing is lost whatever comes next. Raises StoppedError: what cannot be kept would be paid for again."""
@@ -70,6 +76,7 @@ class PaidResponses:
                 )
             except sqlite3.Error as error:
                 raise StoppedError(f"{self.path}: a response of the model could not be kept: {error}") from None
+            self._told.add((key, self._given[key]))
             self._given[key] += _wants_another(request)
 
     def close(self) -> None:

@@ -45,10 +45,22 @@ def score(expect: Expect, answer: Answer, context: Context) -> TurnResult:
     )
 
 
-def abstains(answer: Answer) -> bool:
-    """Whether an answer leaves open what the cause is: it names none, or one without confidence and without a change to blame."""
+def abstains(answer: Answer, entity: str | None = None) -> bool:
+    """Whether an answer leaves open what brought it about: it blames no change, and names no cause with confidence but the true one.
+
+    `entity` is the one truly at fault, where one is known: who says that it is, and that no change explains it, accuses nobody.
+    """
     cause = answer.cause
-    return cause is None or (cause.confidence < SURE and cause.change_id is None)
+    if cause is None or cause.change_id is not None:
+        return cause is None
+    return cause.confidence < SURE or (entity is not None and _same_name(entity, cause.entity))
+
+
+def _at_fault(expect: Expect, context: Context) -> str | None:
+    """The entity, as the case or the incident has it."""
+    if expect.names("cause_entity") or context.truth is None:
+        return expect.cause_entity
+    return context.truth.entity
 
 
 def confidently_wrong(expect: Expect, answer: Answer, context: Context) -> bool:
@@ -61,12 +73,13 @@ def confidently_wrong(expect: Expect, answer: Answer, context: Context) -> bool:
         return False
     truth = context.truth
     quiet = truth is not None and (truth.entity, truth.kind) == (None, None)
-    if expect.abstain or (quiet and not expect.names("cause_entity")):
+    if expect.abstain:
+        return not abstains(answer, _at_fault(expect, context))
+    if quiet and not expect.names("cause_entity"):
         return True
-    if expect.names("cause_entity") or truth is not None:
-        entity = expect.cause_entity if expect.names("cause_entity") or truth is None else truth.entity
-        if not _same_name(entity, cause.entity):
-            return True
+    told = expect.names("cause_entity") or truth is not None
+    if told and not _same_name(_at_fault(expect, context), cause.entity):
+        return True
     if cause.change_id is None or not (expect.names("change") or truth is not None):
         return False
     change = expect.change if expect.names("change") or truth is None else truth.change
@@ -131,7 +144,7 @@ def _cause(expect: Expect, answer: Answer, context: Context) -> _Failures:
         wanted = f"{expect.change} ({known.title})" if known else expect.change
         change = _blamed(answer)
         yield "change", _wanted(wanted, change.title if change else cause.change_id if cause else None)
-    if expect.abstain is not None and expect.abstain != abstains(answer):
+    if expect.abstain is not None and expect.abstain != abstains(answer, _at_fault(expect, context)):
         got = f"{entity or cause.kind}, confidence {cause.confidence:.0%}" if cause else None
         if cause and cause.change_id:
             got = f"{got}, and a change blamed"

@@ -62,7 +62,9 @@ class Spending:
         given_up = call.outcome == "unavailable" and call.input_tokens > 0
         cost = self._at_most if given_up else self._prices.cost(call) or 0.0
         self.usd += cost
-        self.calls += cost > 0 or call.outcome == "ok"
+        self.calls += (
+            given_up or call.input_tokens + call.cache_read_tokens + call.cache_write_tokens + call.output_tokens > 0
+        )
         self.answered += call.outcome == "ok"
 
     @property

@@ -122,7 +122,7 @@ def _improved(
         raise
     finally:
         paid.close()
-    say(f"{spending.calls} calls, {spending.usd:.4f} USD; {paid.reused} responses were there already")
+    say(f"{spending.calls} calls, {spending.usd:.4f} USD; {paid.reused} of them paid before this run was gone on with")
     assistant.synthesise.write.load_state(improved.prompt)
     path = directory / "program.json"
     chosen_program = choose_program(settings)

@@ -21,7 +21,7 @@ from bench.scripted_model import Asked, Reply, ScriptedModel
 from core.costs import load_prices
 from core.errors import ConfigurationError, InvalidInput, ModelRefused
 from core.settings import Settings, load_settings
-from optimise.cases import LoadedCase, load_cases
+from optimise.cases import load_cases
 from optimise.evaluate import Run
 from optimise.model_optimisers import Improved, Method, chosen, improve_prompt
 from optimise.paid_responses import PaidResponses
@@ -143,9 +143,12 @@ def test_each_optimiser_runs_and_a_resumed_run_sends_nothing(
         assert len(server.asked) == sent, "all was there already"
     assert sent >= BOOTSTRAP_CALLS
     assert len(briefs(server)) == len(set(briefs(server))), "no question of the program was paid for twice"
-    assert reused >= sent
+    assert reused == sent
     assert again == found
-    assert spent_again.usd == pytest.approx(spending.usd), "what was paid for earlier counts towards the cap"
+    for spent in (spending, spent_again):
+        assert (spent.calls, spent.usd) == (sent, pytest.approx(sent * EACH_USD)), (
+            "paid earlier counts, given again is free"
+        )
     assert set(found.history) == {"start", method}
     assert found.prompt["lm"] is None
     assert json.dumps(found.prompt)
@@ -153,7 +156,8 @@ def test_each_optimiser_runs_and_a_resumed_run_sends_nothing(
         assert any(PROPOSED in str(asked.user) + str(asked.system) for asked in server.asked), "its proposal was tried"
 
 
-def test_ctrl_c_loses_nothing(staged: SimpleNamespace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["gepa", "bootstrap"])
+def test_ctrl_c_loses_nothing(staged: SimpleNamespace, method: Method, tmp_path: Path) -> None:
     def interrupting(asked: Asked) -> Reply:
         if len(server.asked) == 4:
             os.kill(os.getpid(), signal.SIGINT)
@@ -161,9 +165,9 @@ def test_ctrl_c_loses_nothing(staged: SimpleNamespace, tmp_path: Path) -> None:
         return scripted(asked)
 
     with ScriptedModel(interrupting) as server, pytest.raises(KeyboardInterrupt):
-        improved(staged, server, "gepa", tmp_path / "paid.db")
+        improved(staged, server, method, tmp_path / "paid.db", lm_timeout_s=3)
     with ScriptedModel(scripted) as resumed:
-        _, _, reused = improved(staged, resumed, "gepa", tmp_path / "paid.db")
+        _, _, reused = improved(staged, resumed, method, tmp_path / "paid.db")
     assert reused >= 3
     assert briefs(server)[3] in briefs(resumed), "the one that was broken off was not answered"
     assert not set(briefs(server)[:3]) & set(briefs(resumed))
@@ -220,7 +224,8 @@ def test_the_command_stops_at_the_cap_and_goes_on(
         how = {"calls": 12, "seed": 0, "dry_run": False}
         with pytest.raises(ModelRefused, match=r"cap of .* --method bootstrap --set .* --cap MORE goes on") as stopped:
             optimise_prompts(settings, [sets], "bootstrap", cap_usd=0.035, resume=None, **how)
-        assert 0 < len(server.asked) < BOOTSTRAP_CALLS
+        before = len(server.asked)
+        assert 0 < before < BOOTSTRAP_CALLS
         directory = Path(re.findall(r"--resume (\S+)", str(stopped.value))[0])
         capsys.readouterr()
         path = optimise_prompts(settings, [sets], "bootstrap", cap_usd=10, resume=directory, **how)
@@ -229,12 +234,12 @@ def test_the_command_stops_at_the_cap_and_goes_on(
             ({}, "gepa", "was begun with method bootstrap"),
             ({"lm": "anthropic/claude-opus-5-5"}, "bootstrap", f"was begun with models {MODEL}, this is anthropic/claude-opus"),
         ):  # fmt: skip
+            other = settings_of(data_dir, server.url, **others)
             with pytest.raises(InvalidInput, match=told):
-                other = settings_of(data_dir, server.url, **others)
                 optimise_prompts(other, [sets], method, cap_usd=10, resume=directory, **how)
     out, err = capsys.readouterr()
     assert out == ""
-    assert f"{BOOTSTRAP_CALLS} calls, {BOOTSTRAP_CALLS * EACH_USD:.4f} USD" in err
+    assert f"{BOOTSTRAP_CALLS} calls, {BOOTSTRAP_CALLS * EACH_USD:.4f} USD; {before} of them paid before" in err
     assert path is not None
     program = read_program(path)
     assert program.made_by.models == (MODEL,)

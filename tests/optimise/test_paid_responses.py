@@ -51,10 +51,18 @@ async def test_the_same_request_is_sent_once(tmp_path: Path) -> None:
     before = await told(first, upstream, *asked)
     first.close()
     assert before == ["answer 1", "answer 2", "answer 1", "answer 3"]
-    assert (upstream.asked, first.reused) == (3, 1)
+    assert (upstream.asked, first.reused) == (3, 0)
     second, again = PaidResponses(tmp_path / "paid.db"), Numbered()
     assert await told(second, again, *asked) == before
-    assert (again.asked, second.reused) == (0, 4)
+    assert (again.asked, second.reused) == (0, 3)
+
+
+async def test_a_response_costs_once(tmp_path: Path) -> None:
+    for _ in range(2):  # also where the first was paid by an earlier process
+        paid = PaidResponses(tmp_path / "paid.db")
+        engine = paid.around(Numbered())
+        assert [(await engine.complete(request("a"))).usage for _ in range(3)] == [USAGE, lm15.Usage(), lm15.Usage()]
+        paid.close()
 
 
 async def test_one_more_idea_is_another_response_and_the_same_in_the_next_run(tmp_path: Path) -> None:

@@ -276,3 +276,12 @@ def test_a_recorded_answer_meets_what_its_scenario_expects() -> None:
     result = score(expect, given, known)
     assert result.failed == ()
     assert not result.confidently_wrong
+
+
+def test_who_names_what_is_truly_at_fault_and_blames_no_change_accuses_nobody() -> None:
+    told = answer(**cause(change_id=None))
+    assert told.cause is not None
+    assert not abstains(told)
+    assert abstains(told, told.cause.entity)
+    assert not abstains(told, "another")
+    assert not abstains(answer(), "adguard"), "a change is blamed"

@@ -214,7 +214,8 @@ def looks_unknown(words: Sequence[Word], place: int, domains: Collection[str]) -
     if NO_NAME.match(name):
         return False
     has_digit = bool(re.search(r"\d", name) and re.fullmatch(r"[a-z][a-z0-9.:-]*", name))
-    return len(name) >= 3 and (word.quoted or has_digit or _stands_as_name(words, place))
+    is_verb = name.endswith("ing")  # "what is writing so much"
+    return len(name) >= 3 and (word.quoted or has_digit or (not is_verb and _stands_as_name(words, place)))
 
 
 def _stands_as_name(words: Sequence[Word], place: int) -> bool:
