@@ -36,6 +36,8 @@ from pipeline.program_state import MadeBy, save_state
 from signatures.synthesise import Synthesise
 
 PLAN = "plan.json"
+SPARE = 1.5
+"""Cases that are staged for each one that is taken: in some of them no model is asked."""
 
 
 class Plan(Frozen):
@@ -59,25 +61,26 @@ def optimise_prompts(
         raise InvalidInput(
             "--cap: say how many US dollars the run may spend at most; --dry-run estimates what it takes"
         )
-    cases = {split: _asking(load_cases(sets, split=[split])) for split in ("train", "dev")}
-    everything = [case for group in cases.values() for case in group]
+    groups = {split: _asking(load_cases(sets, split=[split])) for split in ("train", "dev")}
+    everything = [case for group in groups.values() for case in group]
     plan = Plan(
         method=method, calls=calls, seed=seed, end=now().replace(second=0, microsecond=0), data_hash=data_hash(everything),
         models=names,
     )  # fmt: skip
     if resume is not None:
         plan = _begun(resume, plan)
+    most = {"train": MOST_TRAIN, "dev": MOST_DEV}
+    kinds = {split: [(each.case.id, each.case.kind) for each in group] for split, group in groups.items()}
+    pool = {split: chosen(kinds[split], round(SPARE * most[split]), plan.seed) for split in most}
+    cases = {each.case.id: each for each in everything if each.case.id in {*pool["train"], *pool["dev"]}}
     unsent = Unsent()
     with (
         EvaluationBench(settings, models=_models(settings, unsent.record, unsent.around), say=say) as bench,
-        rehearsed(everything, bench, end=plan.end, say=say) as run,
+        rehearsed(list(cases.values()), bench, end=plan.end, say=say) as run,
         asyncio.Runner() as runner,
     ):
-        asked = _asked(everything, Rehearsed(run, bench), unsent, runner)
-        train, dev = (
-            chosen([(each.case.id, each.case.kind) for each in cases[split] if each.case.id in asked], most, plan.seed)
-            for split, most in (("train", MOST_TRAIN), ("dev", MOST_DEV))
-        )
+        asked = _asked(list(cases.values()), Rehearsed(run, bench), unsent, runner)
+        train, dev = ([number for number in pool[split] if number in asked][: most[split]] for split in most)
         if not train or not dev:
             raise InvalidInput(
                 "--set: a model is asked for no case of train, or of dev; add questions that need an explanation"
@@ -86,11 +89,9 @@ def optimise_prompts(
         if dry_run or cap_usd is None:
             return None
         directory = resume or _begin(settings, plan)
-        goes_on = ["sre", "optimise", "--method", method, *(word for path in sets for word in ("--set", str(path)))]
-        goes_on += ["--resume", str(directory), "--cap"]
         return _improved(
             settings, plan, directory, run, runner, spending=Spending(prices, names, cap_usd),
-            cases={case.case.id: case for case in everything}, train=train, dev=dev, goes_on=shlex.join(goes_on),
+            cases=cases, train=train, dev=dev, goes_on=_goes_on(method, sets, directory),
         )  # fmt: skip
 
 
@@ -129,6 +130,12 @@ def _improved(
     made_by = MadeBy(git_revision=git_revision(), data_hash=plan.data_hash, models=plan.models, scores=improved.history)
     save_state(assistant, path, chosen_program.saved.numbers() if chosen_program.saved else None, made_by)
     return path
+
+
+def _goes_on(method: Method, sets: Sequence[Path], directory: Path) -> str:
+    """The command that resumes the run, but for the cap."""
+    named = [word for path in sets for word in ("--set", str(path))]
+    return shlex.join(["sre", "optimise", "--method", method, *named, "--resume", str(directory), "--cap"])
 
 
 def _prices(settings: Settings) -> tuple[Prices, tuple[str, ...]]:
