@@ -25,8 +25,10 @@ from tools.log_time import LineClock, Stamped
 
 HEAD = 65_536
 """Bytes looked at to tell what a file is, and the size of a read."""
-PROBE = GRAIN = 4_096
-"""Bytes looked at to find a time, and how closely a window's ends are found."""
+PROBE = 4_096
+"""Bytes looked at to find a time."""
+GRAIN = 512
+"""How closely a window's ends are found, in bytes."""
 MAX_PROBE = WHOLE = 262_144
 """A file of up to WHOLE bytes is read at once: that is cheaper than a few probes."""
 MAX_LINE = 65_536
@@ -36,6 +38,8 @@ DISORDER = timedelta(seconds=5)
 CHECK_EVERY = 512
 SURELY_BEYOND = 200
 """So many entries in a row after the window are its end; a single one may be a line with a wrong time."""
+BEYOND_FOUND_END = 8
+"""The same where the end of the window was found by halving."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -124,9 +128,7 @@ class WindowReader:
             return
         if not wanted(first[1]):
             return
-        slack = DISORDER
-        if self._clock.near_transition(self._window.start) or self._clock.near_transition(self._window.end):
-            slack += timedelta(hours=2)
+        slack = self._slack()
         last = self._last_stamp(raw)
         if last and last[1].at < first[1].at - slack:
             self._gap(f"is not in time order; only its last {self._max_bytes // 1024} KiB were searched")
@@ -143,6 +145,11 @@ class WindowReader:
                 self._gap(f"only the last {self._max_bytes // 1024} KiB of the window were read")
         raw.seek(span.start)
         yield from self._stream(raw, span, lambda _: True)
+
+    def _slack(self) -> timedelta:
+        """How far outside the window a line's time may seem to lie that belongs into it."""
+        ends = (self._window.start, self._window.end)
+        return DISORDER + timedelta(hours=2 if any(map(self._clock.near_transition, ends)) else 0)
 
     def _offsets_around(
         self, raw: BinaryIO, moment: datetime, *, timeless: Literal["before", "after"]
@@ -202,11 +209,14 @@ class WindowReader:
     def _stream(self, source: BinaryIO, span: _Span, wanted: Callable[[Stamped], bool]) -> Iterator[Entry]:
         current: Entry | None = None
         unseen = True
-        beyond = 0
+        beyond, place = 0, span.start
+        last = self._window.end + self._slack()
+        enough = SURELY_BEYOND if span.stop is None else BEYOND_FOUND_END
         for count, raw_line in enumerate(self._lines(source, span)):
             if count % CHECK_EVERY == 0 and self._stopped():
                 self._gap("reading was stopped before the end of the window")
                 break
+            place += len(raw_line) + 1
             line = _decode(raw_line)
             stamped = self._clock.read(line)
             if stamped is None:
@@ -220,8 +230,8 @@ class WindowReader:
                 yield current
             at = self._resolve(stamped, current)
             current = Entry(stamped, at)
-            beyond = beyond + 1 if at > self._window.end + timedelta(hours=2) + DISORDER else 0
-            if span.ordered and beyond > SURELY_BEYOND:
+            beyond = beyond + 1 if at > last and place > (span.stop or 0) else 0
+            if span.ordered and beyond > enough:
                 break
         if unseen and span.stop is None:
             self._gap("no time found; lines without a time cannot be placed")
