@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -95,6 +96,8 @@ class EvaluationBench:
         search = self.parameters.search if self.parameters else None
         sources = build_sources(settings, search)
         sources.router = self._router
+        if "alerts" in circumstances.down:
+            sources.present = timedelta.max  # the staged moment is the present, in which Alertmanager would be asked
         index = (
             Path(self._directory.name) / "nothing"
             if "runbooks" in circumstances.down

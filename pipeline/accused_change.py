@@ -20,7 +20,7 @@ _LITTLE = (
     "changes cause caused fault blame think bet guess confirm everything again isn didn doesn wasn way see now been "
     "bad slow"
 )
-_A_CHANGE = re.compile(
+A_CHANGE = re.compile(
     r"\b(updat|upgrad|releas|version|deploy|restart|reboot|commit|push|merg|automat|config|setting|role|playbook|rule|job|test|install|"
     r"patch|fix|migrat|moved?|switch|rotat|renew|edit|touch|chang|roll|bump|pull|tag)\w*|\d+\.\d+",
     re.IGNORECASE,
@@ -29,7 +29,7 @@ _A_CHANGE = re.compile(
 
 def accused_change(text: str, subjects: Sequence[str], changes: Sequence[Change]) -> Change | None:
     """The one change that the words mean; None when they mean none, or several alike. `subjects` suffer, and accuse nothing."""
-    if not _A_CHANGE.search(text):
+    if not A_CHANGE.search(text):
         return None
     said = _telling(text)
     words = [_telling(f"{change.title} {change.entity or ''} {' '.join(change.files)}") for change in changes]

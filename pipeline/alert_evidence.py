@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Evidence, Window
 from pipeline.brief import Brief
-from pipeline.narrate.sections import severity_rank
 from pipeline.wording import ago, listed, moment, plural
 from tools.inventory import Inventory
 
@@ -18,6 +17,12 @@ FIRING_NOW = "alerts firing"
 FIRED = "alerts that fired"
 MAX_NAMES = 20
 MAX_PLACES = 8
+SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
+
+
+def severity_rank(alert: Alert) -> int:
+    """0: the worst."""
+    return SEVERITY_ORDER.index(alert.severity) if alert.severity in SEVERITY_ORDER else len(SEVERITY_ORDER)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Question:
     """The words, and what code understood of them.
 
     `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after, `weak` true when one
-    did that is easily mistaken. `because`: what changed is asked because of something that is wrong. `unmeasured` is what it asks for in vain.
+    did that is easily mistaken. `because`: what changed, or what is measured, is asked because of something that is wrong. `unmeasured` is what it asks for in vain.
     """
 
     text: str

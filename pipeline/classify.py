@@ -28,6 +28,7 @@ DEFAULT_LOOKBACK = timedelta(hours=1)
 CHANGES_LOOKBACK = timedelta(hours=24)
 MEASURED = frozenset({"metric_question", "status", "out_of_scope"})
 """What a question may be taken for that asks for a measurement."""
+_HOW_COME = re.compile(r"\bhow come\b", re.IGNORECASE)
 _CONTRACTED = re.compile(r"\b(why|what|where|how|who|when|that|there|it)['’]?s\b(?<!\bits)", re.IGNORECASE)
 
 
@@ -95,13 +96,13 @@ def classify(
 
     `Question.alert_names` may hold names of which nothing fires. Where no host or service is known, no name is unknown.
     """
-    told, text = text, _CONTRACTED.sub(r"\1 is", text)
+    told, text = text, _HOW_COME.sub("why", _CONTRACTED.sub(r"\1 is", text))
     resolution = inventory.resolve(text)
     unknown = resolution.unknown if inventory.entities else ()
     named = alerts_named_in(text, alerts) or _named_after(resolution.subjects, alerts, inventory)
     asked = names_like_an_alert(text, inventory)
     phrase = parse_window(text, now=now, zone=zone)
-    about_alert = bool(named) or any(inventory.entity_of(a.labels) in resolution.subjects for a in alerts)
+    about_alert = bool(named) or any(concerns(alert, resolution.subjects, inventory) for alert in alerts)
     broad = not resolution.subjects and not unknown
     sure = weak = False
     if intent is None:
@@ -114,9 +115,9 @@ def classify(
     ailing = bool(resolution.subjects) and about_alert
     vain = load_domain().unmeasured_in(text) if intent in MEASURED or not sure else []
     intent = "metric_question" if vain else intent
-    because = intent == "what_changed" and (ailing or bool(re.search(load_rules().before, text.lower())))
+    before = intent == "what_changed" and (ailing or bool(re.search(load_rules().before, text.lower())))
     subjects = resolution.subjects
-    if because or intent == "explain_alert":
+    if before or intent == "explain_alert":
         subjects = _harmed(text, subjects, inventory, names_alert=bool(named or asked))
     lookback = CHANGES_LOOKBACK if intent == "what_changed" else DEFAULT_LOOKBACK
     return Question(
@@ -132,9 +133,16 @@ def classify(
         session_id=session_id,
         sure=sure,
         weak=weak,
-        because=because,
+        because=before or (ailing and intent == "metric_question"),
         unmeasured=tuple(vain),
     )
+
+
+def concerns(alert: Alert, subjects: Sequence[str], inventory: Inventory) -> bool:
+    """Whether an alert is about one of the subjects, or what runs there."""
+    name = inventory.entity_of(alert.labels)
+    entity = inventory.entities.get(name) if name else None
+    return name in subjects or (entity is not None and entity.host in subjects)
 
 
 def _harmed(text: str, subjects: tuple[str, ...], inventory: Inventory, *, names_alert: bool) -> tuple[str, ...]:

@@ -12,28 +12,25 @@ from pipeline.brief import Gaps
 from pipeline.sources import Sources, guarded
 from tools.alerts import merge_alerts
 
-PRESENT = timedelta(minutes=2)
-"""A question about a moment this recent asks the live alert sources; an older one asks the recorded history."""
-
 
 async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...] | None:
     """What fires at `at`: from Alertmanager and Grafana for the present, from the recorded `ALERTS` series for the past.
 
     None, with a gap that says why, when no source could tell.
     """
-    if now - at < PRESENT and sources.alert_sources:
+    if now - at < sources.present and sources.alert_sources:
         lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
         if any(found is not None for found in lists):
             return _redacted(merge_alerts([found for found in lists if found is not None]))
     if sources.prometheus is not None:
         recorded = await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at))
         return None if recorded is None else _redacted(recorded)
-    if sources.grafana is not None and now - at >= PRESENT:
+    if sources.grafana is not None and now - at >= sources.present:
         fired = await alert_history(sources, Window(start=at - timedelta(days=1), end=at), gaps)
         return None if fired is None else tuple(a for a in fired if a.ends_at is None or a.ends_at >= at)
     if not sources.alert_sources:
         gaps.add("alerts: neither Alertmanager, Grafana nor Prometheus is configured (run: sre doctor)")
-    elif now - at >= PRESENT:
+    elif now - at >= sources.present:
         gaps.add("alerts: Alertmanager keeps no history; a past moment needs Prometheus or Grafana")
     return None
 

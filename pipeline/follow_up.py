@@ -13,7 +13,7 @@ from pipeline.brief import Question
 from pipeline.classify import CHANGES_LOOKBACK, classify
 from pipeline.conversation import Conversation, Turn
 from pipeline.follow_up_time import window_of
-from pipeline.references import is_bare, is_bare_why, is_fragment, means_all, moment_in, points_at
+from pipeline.references import accuses, is_bare, is_bare_why, is_fragment, means_all, moment_in, points_at
 from pipeline.signals import load_domain
 from pipeline.spoken_of import Meant, meant_by
 from tools.inventory import Inventory, Unknown
@@ -26,6 +26,7 @@ TAKEN_OVER = frozenset(
     {"explain_alert", "alert_summary", "metric_question", "what_changed", "log_question", "status", "rca_draft"}
 )
 LOOKUPS = frozenset({"runbook_lookup", "playbook_lookup"})
+BECAUSE = frozenset({"what_changed", "metric_question"})
 PAGES_AND_LINES = frozenset({*LOOKUPS, "log_question", "what_changed"})
 _ABOUT_A_STATE = re.compile(
     r"\b(?:since|long|still|when|bad|better|worse|again|gone|over|fixed|normal)\b", re.IGNORECASE
@@ -59,6 +60,8 @@ def resolve(
     if (answered := _told_what_was_asked(question, conversation, understand)) is not None:
         return answered
     turn = next((turn for turn in reversed(conversation.turns) if turn.intent not in (UNCLEAR | APART)), None)
+    if turn is not None and turn.cause_entity and question.intent not in LOOKUPS and accuses(question.text):
+        return _with_accused(question, turn, inventory)
     own = bool(question.subjects or question.unknown or question.alert_names)
     what = None if own else points_at(question.text)
     loose = is_bare(question.text) or is_fragment(question.text) or _is_a_name(question)
@@ -70,9 +73,19 @@ def resolve(
         meant = meant_by(what, turn, inventory, other_measure=bool(question.families))
     if meant.unsure_of:
         return replace(question, intent="follow_up", subjects=meant.unsure_of[:MAX_CANDIDATES])
+    at_fault = next((turn.cause_entity for turn in reversed(conversation.turns) if turn.cause_entity), None)
     completed = _about(question, turn, meant, inventory, understand)
+    if at_fault and completed.intent in LOOKUPS and at_fault not in completed.text:
+        completed = replace(completed, text=f"{completed.text} ({at_fault})")
     window, named = window_of(completed, conversation, turn, loose=loose, alerts=alerts, inventory=inventory, now=now)
     return replace(completed, window=window, named_window=named)
+
+
+def _with_accused(question: Question, turn: Turn, inventory: Inventory) -> Question:
+    """Whether the named change explains what was talked of: the question is about that, not about what is accused."""
+    meant = meant_by(None, turn, inventory, other_measure=False)
+    subjects = meant.subjects or (() if meant.alert_names else (turn.cause_entity or "",))
+    return replace(question, intent="explain_alert", subjects=subjects, alert_names=meant.alert_names, sure=True)
 
 
 def _about(question: Question, turn: Turn, meant: Meant, inventory: Inventory, understand: Classify) -> Question:
@@ -100,7 +113,7 @@ def _about(question: Question, turn: Turn, meant: Meant, inventory: Inventory, u
         alert_names=meant.alert_names,
         window=window,
         sure=True,
-        because=intent == "what_changed" and full.because,
+        because=intent in BECAUSE and full.because,
     )
 
 

@@ -10,18 +10,18 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Window
-from pipeline.alert_evidence import one_alert, with_fired, with_firing
+from pipeline.alert_evidence import one_alert, severity_rank, with_fired, with_firing
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import EXPLAINS, Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_grown, find_symptom, related
+from pipeline.classify import concerns
 from pipeline.extent import with_extent
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
 from pipeline.measure import Measurer
 from pipeline.movement import movement, onset_of
-from pipeline.narrate.sections import severity_rank
 from pipeline.parameters import Parameters
-from pipeline.rankings import with_rankings
+from pipeline.rankings import main_signal, with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources, guarded
 from pipeline.suspects import with_changes, with_suspects
@@ -92,12 +92,13 @@ class Gatherer:
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
                 phrases = listed([signal.phrase for signal in signals], limit=3)
                 gaps.add(f"prometheus: nothing is recorded at {moment(question.at, self._zone)} about {phrases}")
-            brief = replace(brief, findings=findings, measured=bool(findings))
+            question = narrowed(question, findings)
+            brief = replace(brief, question=question, findings=findings, measured=bool(findings))
             yield brief
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
             told = question.intent in CHANGES_TOLD or question.because
-            if (question.explains and brief.explained) or (told and brief.chain):
+            if (brief.chain and told) or (brief.explained and question.intent != "metric_question"):
                 brief = await self._with_suspects(brief, measurer, gaps)
                 yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
@@ -117,7 +118,7 @@ class Gatherer:
         named = [alert for alert in active if alert.name in question.alert_names]
         if question.subjects:
             of_subject = [a for a in named or active if inventory.entity_of(a.labels) in question.subjects]
-            return of_subject or named
+            return of_subject or named or [a for a in active if concerns(a, question.subjects, inventory)]
         if named or question.alert_names or question.unknown:
             return named
         wanted = {family.name for family in question.families}
@@ -251,6 +252,15 @@ def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert,
         return alerts
     near = {*question.subjects, *(name for s in question.subjects for name in related(inventory, s, "services"))}
     return tuple(alert for alert in alerts if inventory.entity_of(alert.labels) in near)
+
+
+def narrowed(question: Question, findings: Sequence[Finding]) -> Question:
+    """ "Are we on battery?" is about the only UPS there is."""
+    if question.intent != "metric_question" or question.subjects or question.unknown or question.unmeasured:
+        return question
+    main = main_signal(question, findings)
+    measured = {finding.entity for finding in findings if finding.signal.name == main}
+    return replace(question, subjects=tuple(measured)) if len(measured) == 1 else question
 
 
 async def tell_unmeasured(question: Question, prometheus: Prometheus, gaps: Gaps) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from pipeline.accused_change import A_CHANGE
 from pipeline.time_lengths import AMOUNT, length
 
 What = Literal["anything", "one", "machine", "node", "service"]
@@ -19,7 +20,7 @@ READ = 1_000
 _MACHINE = r"(?:machine|host|vm|server|box|guest|lxc)"
 _NODE = r"(?:node|hypervisor)"
 _SERVICE = r"(?:service|container|app|application)"
-_TROUBLE = r"(?:alert|alarm|problem|issue|error|outage|incident|crash|restart|fault|failure|one|thing)"
+_TROUBLE = r"(?:alert|alarm|problem|issue|error|outage|incident|crash|restart|fault|failure|one|thing|stuff)"
 _NOT_A_TIME = r"(?!\s+(?:weeks?|months?|years?|mornings?|afternoons?|evenings?|nights?|days?|hours?|weekends?|time|minutes?|far)\b)"
 _NOT_EVERYTHING = r"(?!\s+(?:homelab|lab|network|house|place|setup|system|assistant|tool)\b)"
 _GOES_ON = r"(?=\s*(?:$|[?.!,;]|(?:and|or|is|was|has|had|did|does|still|now|again|doing|started|began|fires?|fired|firing|happened|went|came)\b))"
@@ -37,6 +38,7 @@ _POINTS_AT: tuple[tuple[What, str], ...] = (
     ("anything", rf"\b(?:(?:that|this|these|those|same)\s+{_TROUBLE}s?|the\s+{_TROUBLE})\b{_GOES_ON}"),
     ("anything", rf"\b{_BEFORE_THAT}\s+(?:that|this|these|those)\b{_NOT_A_TIME}{_NOT_EVERYTHING}"),
     ("anything", r"\b(?:in|on|from|over|running|runs|installed|happen\w*|chang\w*|logs?|up|wrong)\s+there\b"),
+    ("anything", r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bout )\bthere\W*$"),
 )
 _FILLER = r"(?:(?:ok|okay|hm+|so|right|alright|thanks|cool|good|great|fine|yes|no|aha)\W+)*"
 _BARE = re.compile(
@@ -49,6 +51,11 @@ _WHY = re.compile(r"\b(?:why|how\s+come|how\s+so|explain|cause|reason)\b", re.IG
 _FRAGMENT = re.compile(
     rf"^\W*{_FILLER}(?:and|what\s+about|how\s+about|also|or|but|then|same\s+(?:for|on|with))\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
+)
+_ACCUSES = re.compile(
+    rf"^\W*{_FILLER}(?:(?:and|but|so|or)\W+)*(?:not|nor|maybe|perhaps|what\s+about|how\s+about|due\s+to|because\s+of|"
+    r"(?:was|is|isn't|wasn't|could)(?:\s+not)?\s+(?:it|that|this)|it(?:'s|\s+was|\s+is)(?:\s+not)?)\b",
+    re.IGNORECASE,
 )
 _VERB = re.compile(
     r"\b(?:is|are|was|were|am|do|does|did|has|have|had|can|could|should|would|will|why|how|when|where|which|who|show|list|give|tell|"
@@ -97,6 +104,11 @@ def is_fragment(text: str) -> bool:
     """ "and yesterday?", "what about jellyfin?": no sentence, so that what it leaves out was said before."""
     match = _FRAGMENT.match(text[:READ])
     return match is not None and not _VERB.search(match["rest"])
+
+
+def accuses(text: str) -> bool:
+    """ "and not the go2rtc update?", "was it the upgrade?": names what may have brought about what was talked of."""
+    return bool(_ACCUSES.match(text[:READ]) and A_CHANGE.search(text[:READ]))
 
 
 def means_all(text: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from core.errors import SreError
@@ -66,6 +66,8 @@ class Sources:
     baselines: Baselines | None = None
     parameters: Parameters | None = None
     router: Router | None = None
+    present: timedelta = timedelta(minutes=2)
+    """A question about a moment this recent asks the live alert sources; an older one asks the recorded history."""
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 

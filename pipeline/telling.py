@@ -25,7 +25,7 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
         )
         if len(question.subjects) > 1:  # not all of a group's values can be told
             own.sort(key=lambda f: (rank.get(f.signal.name, len(rank)), not f.abnormal, not f.breached, _from_worst(f)))
-        explained = chain and question.explains
+        explained = chain and question.explains and question.intent != "metric_question"
         return [f for f in own if f.signal.name in first] if explained else own
     if question.intent == "metric_question":
         main = main_signal(question, findings)

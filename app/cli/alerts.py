@@ -56,7 +56,7 @@ def _table(found: Sequence[Alert]) -> None:
     from rich.text import Text
 
     from core.clock import now
-    from pipeline.narrate.sections import severity_rank
+    from pipeline.alert_evidence import severity_rank
     from pipeline.wording import ago
 
     if not found:

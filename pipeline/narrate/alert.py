@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.vocabulary import Action, Alert
-from pipeline.alert_evidence import alerts_near, place_of
+from core.vocabulary import Action
+from pipeline.alert_evidence import alerts_near
 from pipeline.brief import Brief
 from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.metrics import compare_subjects, rankings, unknown_names
-from pipeline.wording import ago, bounds, listed, moment, plain, plural
+from pipeline.wording import bounds, listed, plain, plural
 
 
 def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
@@ -19,7 +19,7 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
     shown = brief.chain or tuple(f for f in brief.findings if f.evidence_id)
     return sections.join(
         unknown_names(brief),
-        "\n\n".join(headline(brief, alert, number) for alert, number in brief.explained),
+        sections.what_fires(brief),
         _further(brief),
         sections.cannot_be_told(brief),
         f"**Measured**\n{sections.measured(brief, shown)}" if shown else "",
@@ -30,17 +30,6 @@ def explain_alert(brief: Brief, actions: Sequence[Action]) -> str:
         sections.logs(brief),
         pages.to_do(brief, actions),
         sections.links(brief),
-    )
-
-
-def headline(brief: Brief, alert: Alert, number: str) -> str:
-    """What fires where, how severe, since when, in the words of its item."""
-    since = moment(alert.starts_at, brief.zone, now=brief.question.today)
-    state = f"is {alert.state}" if alert.state != "suppressed" else "fires but is silenced or inhibited"
-    where = plain(place_of(alert, brief.inventory))
-    return (
-        f"**{plain(alert.name)}** on **{where}** ({plain(alert.severity)}) {state} since {since}, "
-        f"{ago(alert.starts_at, brief.question.at)}: {plain(alert.summary.rstrip('.'))}. [{number}]"
     )
 
 

@@ -7,6 +7,8 @@ from pipeline.brief import Brief
 from pipeline.narrate import sections
 from pipeline.wording import duration, moment, plain, plural
 
+MAX_DIFF_LINES = 12
+MAX_DIFF_CHARACTERS = 160
 NOT_CONFIGURED = "Changes are not read: no source of them is configured (see `sre doctor`)."
 
 
@@ -29,8 +31,20 @@ def suspects(brief: Brief) -> str:
     head = f"**Most likely brought about by** {line(brief, first, why=True)}"
     others = f"Also considered, of {plural(changed.available, 'change')}:" if rest else ""
     return sections.join(
-        head, _acquitted(brief, accused), others, sections.bullets(line(brief, change, why=True) for change in rest)
+        f"{head}\n{_diff(first)}",
+        _acquitted(brief, accused),
+        others,
+        sections.bullets(line(brief, change, why=True) for change in rest),
     )
+
+
+def _diff(change: AnsweredChange) -> str:
+    """The lines that it took away and put there, as a block of code; empty where its source has none, or they are many."""
+    lines = [line for line in change.diff.splitlines() if line.startswith(("-", "+")) and line.strip("+- ")]
+    lines = [line for line in lines if not line.startswith(("--- ", "+++ "))]
+    if len(lines) > MAX_DIFF_LINES or any(len(line) > MAX_DIFF_CHARACTERS or "```" in line for line in lines):
+        return ""
+    return "\n".join(["```diff", *lines, "```"]) if lines else ""
 
 
 def _acquitted(brief: Brief, accused: AnsweredChange | None) -> str:

@@ -8,7 +8,6 @@ from core.vocabulary import Action
 from pipeline.alert_evidence import FIRED, MAX_NAMES, began, fired_groups
 from pipeline.brief import Brief
 from pipeline.narrate import changes, sections
-from pipeline.narrate.alert import headline
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import bounds, cite, duration, plain
 
@@ -33,7 +32,7 @@ def _what_led_to(brief: Brief) -> str:
     if not brief.question.because:
         return ""
     return sections.join(
-        "\n\n".join(headline(brief, alert, number) for alert, number in brief.explained),
+        sections.what_fires(brief),
         sections.cause(brief),
         changes.suspects(brief) if brief.changed and brief.changed.considered else "",
     )

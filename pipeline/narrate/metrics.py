@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.vocabulary import Action
 from pipeline.brief import Brief, Finding
-from pipeline.narrate import pages, sections
+from pipeline.narrate import changes, pages, sections
 from pipeline.narrate.usual import is_it_usual
 from pipeline.rankings import main_signal, threshold_of, values_of
 from pipeline.signals import load_domain
@@ -26,7 +26,9 @@ def metric_question(brief: Brief, actions: Sequence[Action]) -> str:
         is_it_usual(brief),
         body,
         rankings(brief) if brief.question.subjects else "",
+        sections.what_fires(brief),
         sections.cause(brief) if brief.question.subjects else "",
+        changes.suspects(brief),
         sections.logs(brief) if brief.chain else "",
         pages.to_do(brief, actions) if brief.chain or _flagged(brief) else "",
         sections.links(brief),

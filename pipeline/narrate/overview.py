@@ -13,6 +13,7 @@ from pipeline.alert_evidence import (
     AlertGroup,
     alerts_near,
     grouped,
+    severity_rank,
     since,
 )
 from pipeline.brief import Brief, Finding
@@ -39,7 +40,7 @@ def alert_summary(brief: Brief, actions: Sequence[Action]) -> str:
         state = "silenced or inhibited" if group.first.state == "suppressed" else group.first.state
         told[group.first.severity if state == "firing" else state].append(group)
     firing = [alert for alert in alerts if alert.state == "firing"]
-    by_severity = Counter(alert.severity for alert in sorted(firing, key=sections.severity_rank))
+    by_severity = Counter(alert.severity for alert in sorted(firing, key=severity_rank))
     counts = ", ".join(f"{count} {plain(severity)}" for severity, count in by_severity.items())
     rest = len(groups) - MAX_NAMES
     return sections.join(

@@ -10,7 +10,6 @@ from pipeline.alert_evidence import FIRED, fired_groups, place_of
 from pipeline.brief import Brief, Finding
 from pipeline.log_evidence import quote
 from pipeline.narrate import changes, pages, sections
-from pipeline.narrate.alert import headline
 from pipeline.narrate.metrics import unknown_names
 from pipeline.wording import cite, listed, moment, plain, plural, quantity, subject
 
@@ -59,7 +58,7 @@ def _title(brief: Brief) -> str:
 
 
 def _summary(brief: Brief) -> str:
-    lines = [headline(brief, alert, number) for alert, number in brief.explained[:SUMMARISED]]
+    lines = [sections.headline(brief, alert, number) for alert, number in brief.explained[:SUMMARISED]]
     if (rest := sum(alert.state == "firing" for alert in brief.alerts) - len(lines)) > 0:
         lines.append(f"…and {plural(rest, 'more alert')}.")
     return "\n\n".join(lines)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from core.vocabulary import Alert, Evidence
+from pipeline.alert_evidence import place_of
 from pipeline.brief import Brief, Finding
 from pipeline.extent import EXTENT
 from pipeline.log_cause import ERRORS_OF_THE_CAUSE
-from pipeline.wording import cite, compared, course_of, listed, plain, quantity, subject
+from pipeline.wording import ago, cite, compared, course_of, listed, moment, plain, quantity, subject
 
-SEVERITY_ORDER = ("critical", "error", "high", "warning", "info", "none")
 UNREAD_ALERTS = "the alerts could not be read (see the gaps)"
 SAFE_IN_A_LINK = "/:?#@!$&'*+,;=%~-._"
 
@@ -23,6 +23,22 @@ def join(*parts: str) -> str:
 
 def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def what_fires(brief: Brief) -> str:
+    """The alerts that the question is about, a paragraph each."""
+    return join(*(headline(brief, alert, number) for alert, number in brief.explained))
+
+
+def headline(brief: Brief, alert: Alert, number: str) -> str:
+    """What fires where, how severe, since when, in the words of its item."""
+    since = moment(alert.starts_at, brief.zone, now=brief.question.today)
+    state = f"is {alert.state}" if alert.state != "suppressed" else "fires but is silenced or inhibited"
+    where = plain(place_of(alert, brief.inventory))
+    return (
+        f"**{plain(alert.name)}** on **{where}** ({plain(alert.severity)}) {state} since {since}, "
+        f"{ago(alert.starts_at, brief.question.at)}: {plain(alert.summary.rstrip('.'))}. [{number}]"
+    )
 
 
 def measured(brief: Brief, findings: Sequence[Finding]) -> str:
@@ -104,7 +120,3 @@ def links(brief: Brief) -> str:
     )
     more = f" and {len(found) - 5} more" if len(found) > 5 else ""
     return f"**Open in the source**: {' · '.join(found[:5])}{more}" if found else ""
-
-
-def severity_rank(alert: Alert) -> int:
-    return SEVERITY_ORDER.index(alert.severity) if alert.severity in SEVERITY_ORDER else len(SEVERITY_ORDER)

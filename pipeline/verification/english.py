@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
 
-from tools.knowledge.embedding import model_directory
+from tools.knowledge.vocabulary import vocabulary
 
 _WORDS_FILE = Path(__file__).with_name("words.yaml")
 _PREFIXES = ("un", "re", "mis", "over", "under", "non", "pre", "out", "sub", "inter", "auto")
@@ -64,13 +63,6 @@ def words(kind: str) -> frozenset[str]:
     return frozenset(yaml.safe_load(_WORDS_FILE.read_text(encoding="utf-8"))[kind].split())
 
 
-@cache
-def _vocabulary() -> frozenset[str]:
-    """The whole words that the embedding model's tokenizer knows: the 20,000 most frequent of English, in lower case."""
-    parsed = json.loads((model_directory() / "tokenizer.json").read_text(encoding="utf-8"))
-    return frozenset(word for word in parsed["model"]["vocab"] if word.isalpha() and len(word) > 1)
-
-
 @lru_cache(maxsize=20_000)
 def is_ordinary(word: str) -> bool:
     """Whether a word is English or the trade's own, in any of its forms."""
@@ -83,11 +75,11 @@ def is_ordinary(word: str) -> bool:
 
 def is_itself_a_word(word: str) -> bool:
     """Whether a word stands in the vocabulary as it is, and not only by its stem."""
-    return word in _vocabulary() or word in words("trade")
+    return word in vocabulary() or word in words("trade")
 
 
 def _is_known(word: str) -> bool:
-    known, trade = _vocabulary(), words("trade")
+    known, trade = vocabulary(), words("trade")
     if len(word) < 3 or word in known or word in trade:
         return True
     if word.endswith(_ENGLISH) and len(word) > 7:

@@ -34,7 +34,7 @@ RANKED = 3
 """An item that tells of so many ranks them."""
 MAX_EVENTS = 16
 """Times of the cited items that are set against each other."""
-CAMEL = re.compile(r"\b[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
+CAMEL = re.compile(r"\b(?![KMGTP]i[Bb]\b)[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
 """How alerts are called."""
 REFERENCES: frozenset[Role] = frozenset({"yesterday", "last week", "hour ago", "before"})
 _PARTS = re.compile(r"[\s:=@,;\"'“”(){}\[\]|<>`]+")

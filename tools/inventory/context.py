@@ -35,6 +35,8 @@ _WORD = re.compile(
 )
 _ARTICLES = ("the", "my", "our", "this", "that")
 _TROUBLE = ("wrong", "happened", "happening", "matter", "problem", "problems", "issue", "issues", "trouble", "up", "on")
+_TAKES = ("take", "use", "need", "eat", "have", "run", "consume", "look", "do", "feel")
+_ALERTS = ("alert", "alerts", "alarm", "alarms", "warning", "warnings")
 _VERBS = (
     "restart",
     "reboot",
@@ -137,7 +139,10 @@ def _told_before(words: Sequence[Word], start: int, end: int, name: str, before:
         return free
     if before in ("of", "for", "on", "in", "with", "to"):
         return (free or _at(words, end) in STATES) and (
-            earlier in METRICS or earlier in NOUNS or (earlier in _TROUBLE and before in ("with", "to"))
+            earlier in METRICS
+            or earlier in NOUNS
+            or earlier in _ALERTS
+            or (earlier in _TROUBLE and before in ("with", "to"))
         )
     return before in _VERBS and free and name not in COMPOUND
 
@@ -230,7 +235,23 @@ def _stands_as_name(words: Sequence[Word], place: int) -> bool:
     if before in ("of", "for", "with", "to"):
         return free and (earlier in METRICS or (earlier in _TROUBLE and before in ("with", "to")))
     is_told = before in ("called", "named") or (before in BE and follows in STATES)
-    return is_told or (free and before in (*NOUNS, "restart", "reboot", "ping"))
+    is_told = is_told or (free and before in (*NOUNS, "restart", "reboot", "ping"))
+    return is_told or (_is_said_to_be(words, place, before, follows) and not _is_english(words[place].lower))
+
+
+def _is_english(word: str) -> bool:
+    from tools.knowledge.vocabulary import is_english  # reading the words takes a tenth of a second
+
+    return is_english(word)
+
+
+def _is_said_to_be(words: Sequence[Word], place: int, before: str, follows: str) -> bool:
+    """As in "minio feels sluggish", "check why rabbitmq is down", "pihole down?", "how much memory does minio take"."""
+    if before in ("does", "do") and follows in _TAKES:
+        return True
+    opens = place == 0 or not words[place - 1].joins_next or before in ("why", "if", "when", "that", "because", "how")
+    states = follows in LINKING and _at(words, place + 2) in STATES
+    return opens and (states or _is_symptom(words, place + 1, follows))
 
 
 def unknown_span(words: Sequence[Word], place: int) -> str:
