@@ -2,7 +2,8 @@
 
 1. The weights of the signs by which changes are ranked are fitted to the train scenarios; the ridge penalty that does best in
    cross-validation over them is taken.
-2. `NumberTeleprompter` looks for better values of the rest: bars, delays, the weights of the search.
+2. `NumberTeleprompter` looks for better values of the rest: bars, delays, the weights of the search, how near the router's examples must
+   be. Which questions of train join the examples, `optimise.routing` says before.
 
 Both are kept only as far as they do better on the dev split. The test split is not read here.
 """
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from optimise.fit_changes import Ranked, cross_validated, fit, judge
 from optimise.recordings import MISLED, ChangeStep, PageStep, Step
+from optimise.routing import QuestionStep
 from optimise.teleprompter import NumberTeleprompter, TunedSteps, as_examples, mean_score
 from pipeline.parameters import Parameters
 
 PENALTIES = (0.01, 0.02, 0.05, 0.1)
-SEARCHED = ("changes.bar", "changes.accumulating_opaque", "changes.delay_s.", "changes.accumulating.", "search.")
+SEARCHED = ("changes.bar", "changes.accumulating_opaque", "changes.delay_s.", "changes.accumulating.", "search.", "router.")
 """What Optuna looks for; names that end in a dot stand for all below. Entity weights have a benchmark of their own (bench/ranking.py)."""
 
 
@@ -29,10 +31,11 @@ class Recorded:
 
     changes: Sequence[ChangeStep]
     pages: Sequence[PageStep] = ()
+    questions: Sequence[QuestionStep] = ()
 
     @property
     def steps(self) -> list[Step]:
-        return [*self.changes, *self.pages]
+        return [*self.changes, *self.pages, *self.questions]
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ def compile_numbers(
     )
     best = fitted if history["fitted"] > history["start"] else start
     names = [name for name in best.flat() if name.startswith(SEARCHED)]
-    if not train.pages:
-        names = [name for name in names if not name.startswith("search.")]
+    unmoved = [part for part, steps in (("search.", train.pages), ("router.", train.questions)) if not steps]
+    names = [name for name in names if not name.startswith(tuple(unmoved))]
     teleprompter = NumberTeleprompter(names, trials=trials, seed=seed, storage=storage, progress=progress)
     tuned = teleprompter.compile(TunedSteps(best), trainset=as_examples(train.steps), valset=held).parameters
     tuned = _rounded(tuned)

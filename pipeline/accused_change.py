@@ -18,8 +18,12 @@ _LITTLE = (
     "the and for with was were did has have that this why what when who how its not are you can may new old all any "
     "from into right before after since broke break broken kill killed killing took take down change changed "
     "changes cause caused fault blame think bet guess confirm everything again isn didn doesn wasn way see now been "
-    "bad slow"
+    "bad slow one ones began begin before timeline revert undo need know please list exactly last first"
 )
+_ASKS_WHICH = re.compile(
+    r"\b(?:which|what|any|list|timeline|all|every)\b[^.?!,]{0,20}\b(?:chang|commit|updat|deploy)\w*", re.IGNORECASE
+)
+"""Who asks which change it was accuses none."""
 A_CHANGE = re.compile(
     r"\b(updat|upgrad|releas|version|deploy|restart|reboot|commit|push|merg|automat|config|setting|role|playbook|rule|job|test|install|"
     r"patch|fix|migrat|moved?|switch|rotat|renew|edit|touch|chang|roll|bump|pull|tag)\w*|\d+\.\d+",
@@ -29,7 +33,7 @@ A_CHANGE = re.compile(
 
 def accused_change(text: str, subjects: Sequence[str], changes: Sequence[Change]) -> Change | None:
     """The one change that the words mean; None when they mean none, or several alike. `subjects` suffer, and accuse nothing."""
-    if not A_CHANGE.search(text):
+    if not A_CHANGE.search(text) or _ASKS_WHICH.search(text):
         return None
     said = _telling(text)
     words = [_telling(f"{change.title} {change.entity or ''} {' '.join(change.files)}") for change in changes]

@@ -38,7 +38,7 @@ class Rule(Frozen):
     intent: Intent
     pattern: str
     unless: str | None = None
-    needs: Literal["alert", "alert_name", "subject", "no_subject"] | None = None
+    needs: Literal["alert", "alert_name", "subject", "ailing", "no_subject"] | None = None
     a_guess: bool = False
     weak: bool = False
 
@@ -168,6 +168,7 @@ def _intent(text: str, *, about_alert: bool, names_alert: bool, has_subject: boo
         "alert": about_alert,
         "alert_name": names_alert,
         "subject": has_subject,
+        "ailing": has_subject and about_alert,
         "no_subject": not has_subject,
         None: True,
     }

@@ -24,6 +24,8 @@ async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Ga
             return _redacted(merge_alerts([found for found in lists if found is not None]))
     if sources.prometheus is not None:
         recorded = await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at))
+        if recorded is not None and now - at < sources.present and sources.alert_sources:
+            gaps.add("alerts: Prometheus told them instead, which knows nothing of silences and of other senders")
         return None if recorded is None else _redacted(recorded)
     if sources.grafana is not None and now - at >= sources.present:
         fired = await alert_history(sources, Window(start=at - timedelta(days=1), end=at), gaps)

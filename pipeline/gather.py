@@ -226,7 +226,7 @@ class Gatherer:
         if question.subjects:
             services = [name for subject in question.subjects for name in related(inventory, subject, "services")]
             first = find_symptom([*question.subjects, *services, *alerting], signals, findings)
-            grown = (find_grown(entity, signals, findings) for entity in alerting if entity in question.subjects)
+            grown = (find_grown(entity, signals, findings) for entity in alerting)
             first = first or next(filter(None, grown), None)
             return [first] if first else []
         if question.alert_names or len(alerting) == 1:

@@ -26,6 +26,8 @@ async def when_to_look(
     first alert about jellyfin in that night; without one, at the named time itself.
     """
     window = question.window
+    if any(alert.name in question.alert_names and alert.state == "firing" for alert in alerts or ()):
+        return question, alerts  # the time is that of something else: "did my change of this afternoon trigger it?"
     if not question.named_window or question.intent not in LOOKS_BACK or question.at - window.end < INTO_AN_ALERT:
         return question, alerts
     history = list(await alert_history(sources, window, gaps) or ())

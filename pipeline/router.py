@@ -29,6 +29,7 @@ EXAMPLES_FILE = Path(__file__).with_name("router_examples.yaml")
 Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
 """Texts to vectors of unit length, one a row."""
 Examples = Mapping[Intent, Sequence[str]]
+_NOTHING: tuple[tuple[Intent, float], ...] = (("out_of_scope", -1.0), ("out_of_scope", -1.0))
 _WORD = re.compile(r"[\w.-]*\w")
 
 
@@ -54,8 +55,7 @@ class Router:
         nearest: dict[Intent, float] = {}
         for intent, cosine in zip(intents, (vectors @ self._embed([text])[0]).tolist(), strict=True):
             nearest[intent] = max(nearest.get(intent, -1.0), cosine)
-        (best, first), (_, second), *_ = sorted(nearest.items(), key=lambda each: -each[1])
-        return best if first >= weights.threshold and first - second >= weights.lead else None
+        return decided(nearest, weights)
 
     def _embedded(self, examples: Examples) -> tuple[list[Intent], NDArray[np.float32]]:
         """Of the examples that were used last, once."""
@@ -65,6 +65,12 @@ class Router:
                 vectors = self._embed([text for _, text in listed])
                 self._known = (examples, [intent for intent, _ in listed], vectors)
             return self._known[1:]
+
+
+def decided(nearest: Mapping[Intent, float], weights: RouterWeights) -> Intent | None:
+    """The intent whose nearest example is near enough, and clearly nearer than that of any other."""
+    (best, first), (_, second), *_ = sorted([*nearest.items(), *_NOTHING], key=lambda each: -each[1])
+    return best if first >= weights.threshold and first - second >= weights.lead else None
 
 
 async def routed(question: Question, inventory: Inventory, sources: Sources, gaps: Gaps) -> Intent | None:
@@ -85,10 +91,14 @@ async def routed(question: Question, inventory: Inventory, sources: Sources, gap
 
 def impersonal(question: Question, inventory: Inventory) -> str:
     """The question with "it" for hosts and services, and "the alert" for names of alerts: as the examples are."""
-    text = question.text
-    for name in question.alert_names:
+    return without_names(question.text, question.alert_names, lambda word: bool(inventory.resolve(word).subjects))
+
+
+def without_names(text: str, alert_names: Sequence[str], is_name: Callable[[str], bool]) -> str:
+    """ "it" for each word that is a name, "the alert" for each name of an alert."""
+    for name in alert_names:
         text = text.replace(name, "the alert")
-    return _WORD.sub(lambda word: "it" if inventory.resolve(word[0]).subjects else word[0], text)
+    return _WORD.sub(lambda word: "it" if is_name(word[0]) else word[0], text)
 
 
 @cache

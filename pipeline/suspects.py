@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.vocabulary import AnsweredChange, Change, Window
+from core.vocabulary import AnsweredChange, CauseKind, Change, Window
 from pipeline.accused_change import accused_change, with_accused
 from pipeline.brief import Brief, Changed, Gaps, Movement
 from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
 from pipeline.orders import gives_orders
+from pipeline.ranking.change_signs import RELEASES
 from pipeline.ranking.change_weights import ChangeWeights
 from pipeline.ranking.changes import Candidates, RankedChange
 from pipeline.ranking.shifts import BEYOND
@@ -109,7 +110,8 @@ async def with_suspects(
     if cause is not None and cleared:
         # A cause that blames a change is no surer than that.
         sure = round(min(cause.confidence, ranked[0].score), 2)
-        cause = cause.model_copy(update={"change_id": shown[0].id, "confidence": sure})
+        kind = kind_with(cause.kind, shown[0])
+        cause = cause.model_copy(update={"change_id": shown[0].id, "confidence": sure, "kind": kind})
     changed = Changed(window, len(ranked), complete, cleared, considered, accused.id if accused else None)
     return replace(brief, changes=shown, cause=cause, changed=changed)
 
@@ -150,6 +152,13 @@ def affected(brief: Brief, moved: Movement) -> dict[str, float] | None:
     found = {each.entity: SUFFERING for each in moved.entities if each.shifts[0].score >= BEYOND}
     found |= {finding.entity: LEADING for finding in brief.chain}
     return found | ({brief.cause.entity: 1.0} if brief.cause.entity else {})
+
+
+def kind_with(kind: CauseKind, blamed: AnsweredChange) -> CauseKind:
+    """What fails after a new version is a bad release, after anything else it is none."""
+    if blamed.kind in RELEASES and kind in {"bad_configuration", "crash_loop"}:
+        return "bad_release"
+    return "bad_configuration" if kind == "bad_release" and blamed.kind not in RELEASES else kind
 
 
 def numbered(ranked: Sequence[RankedChange], first: int = 1) -> tuple[AnsweredChange, ...]:

@@ -165,7 +165,7 @@ class Replay:
             "global": {"evaluation_interval": f"{STEP_S}s"},
             "rule_files": [str(RULES_DIR / "*.yaml")],
             # What is recorded about the past comes after the past itself.
-            "storage": {"tsdb": {"out_of_order_time_window": "30d"}},
+            "storage": {"tsdb": {"out_of_order_time_window": f"{(self._plan.end - self._plan.begin).days + 1}d"}},
         }
         path = self._directory / "config" / "prometheus.yml"
         path.write_text(yaml.safe_dump(configuration, sort_keys=False), encoding="utf-8")

@@ -63,7 +63,8 @@ def _network_services(homelab: Homelab) -> Iterator[Target]:
         if service.kind == "dns":
             port, job = (9618, "adguard") if service.name in homelab.resolvers else (9167, "unbound")
             address = f"{service.host}:{port}"
-            yield Target(job, address, {"instance": address}, service.host, service.name)
+            labels = {"service": service.name} if job == "unbound" else {}
+            yield Target(job, address, {"instance": address, **labels}, service.host, service.name)
     if homelab.proxy:
         address = f"{homelab.services[homelab.proxy].host}:8082"
         yield Target("traefik", address, {"instance": address}, homelab.proxy, homelab.proxy)

@@ -64,6 +64,7 @@ def optimise(
 def _numbers(settings: Settings, sets: list[Path], trials: int, seeds: int) -> Path:
     """Tunes the numbers, without a language model."""
     from app.evaluation import EvaluationBench
+    from app.knowledge import build_embedder
     from app.program import choose_program
     from app.wiring import build_assistant
     from core.revision import git_revision
@@ -71,20 +72,26 @@ def _numbers(settings: Settings, sets: list[Path], trials: int, seeds: int) -> P
     from optimise.compile_program import Recorded, compile_numbers
     from optimise.evaluate import data_hash
     from optimise.recordings import record_changes, record_pages
+    from optimise.routing import asked_in, question_steps, with_asked
     from pipeline.parameters import Parameters
     from pipeline.program_state import MadeBy, save_state
     from scenarios.index import names
+    from scenarios.topology import load_homelab
 
     cases = {split: load_cases(sets, split=[split]) for split in TUNED_ON}
     chosen = choose_program(settings)
     start = chosen.saved.numbers() if chosen.saved else Parameters()
     directory = settings.data_dir / "optimise" / now().strftime("%Y%m%dT%H%M%SZ")
     directory.mkdir(parents=True)
+    embed = build_embedder(settings.data_dir).embed
+    asked = {split: asked_in(cases[split], load_homelab().entities) for split in TUNED_ON}
+    start = with_asked(start, asked["train"], asked["dev"], embed)
     with EvaluationBench(settings, say=say) as bench:
         recorded = {}
         for split in TUNED_ON:
             steps = record_changes(names(split), bench, seeds=range(1, seeds + 1), say=say)
-            recorded[split] = Recorded(steps, record_pages(cases[split], bench.pages()))
+            questions = question_steps(asked[split], start.router_examples, embed)
+            recorded[split] = Recorded(steps, record_pages(cases[split], bench.pages()), questions)
         with counting("trying") as progress:
             compiled = compile_numbers(
                 recorded["train"], recorded["dev"], start, trials=trials, say=say, progress=progress,

@@ -62,9 +62,12 @@ def compare_subjects(brief: Brief) -> str:
     if not shown:
         return f"Nothing is measured about {names} that this question asks for."
     own = [f for f in brief.findings if f.entity in subjects]
-    odd = brief.cause is not None or any(f.abnormal or (f.signal.is_state and f.breached) for f in own)
+    odd = any(f.abnormal or (f.signal.is_state and f.breached) for f in own) or (
+        bool(brief.chain) and brief.chain[0].entity in subjects
+    )
     is_ = ("is", "its") if len(subjects) == 1 else ("are", "their")
     verdict = f"{is_[0]} {'out of' if odd else 'within'} {is_[1]} ordinary"
+    verdict += "; what runs there is not" if brief.chain and not odd else ""
     return f"**{names}** {verdict}:\n{sections.measured(brief, shown)}"
 
 

@@ -127,7 +127,7 @@ class Library:
         return replace(read, figures=(*read.figures, *(Figure(_count(value), passage.id, "count") for value in counts)))
 
     def _change(self, change: AnsweredChange) -> Item:
-        said = f"{change.title}\n{change.entity or ''}\n{change.detail}\n{' '.join(change.reasons)}"
+        said = f"{change.title}\n{change.entity or ''}\n{change.detail}\n{'; '.join(change.reasons)}"
         more = f"{change.kind.replace('_', ' ')} {change.source} {change.actor or ''}\n{' '.join(change.files)}\n{without_hunks(change.diff)}"
         events = tuple(at for at in (change.at, change.effective_at) if at)
         read = self._item(change.id, said, more=more, events=events)

@@ -59,7 +59,7 @@ IMAGES = {
 }  # fmt: skip
 PORTS = {"postgres": 5432, "mariadb": 3306, "redis": 6379, "mosquitto": 1883, "traefik": 443, "blackbox": 9115}
 UNITS = {
-    "backup": "proxmox-backup.service restic-rest-server.service",
+    "backup": "proxmox-backup.service restic-rest.service",
     "dns1": "AdGuardHome.service unbound.service",
     "dns2": "AdGuardHome.service unbound.service",
 }

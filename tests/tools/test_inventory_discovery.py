@@ -76,7 +76,7 @@ def test_units_of_one_host_are_services_and_those_of_every_host_are_not(homelab:
     }
     assert homelab.entities["restic-rest"].matchers == {
         "probe": 'instance="backup:8001"',
-        "systemd": 'name="restic-rest-server.service",instance="backup:9100"',
+        "systemd": 'name="restic-rest.service",instance="backup:9100"',
     }
     assert not [name for name in homelab.entities if name.startswith(("ssh", "cron", "fwupd"))]
 

@@ -55,7 +55,7 @@ QUERIES: dict[str, str] = {
     + ")",
     "units": "max by (instance, name) "
     '(node_systemd_unit_state{name=~".+[.]service",state=~"active|activating|reloading|failed"} == 1)',
-    "exporters": "count by (family, job, instance, ups) (label_replace("
+    "exporters": "count by (family, job, instance, ups, service) (label_replace("
     f'{{__name__=~"({_PREFIXES})_.+"}}, "family", "$1", "__name__", "({_PREFIXES})_.+"))',
     "routes": "count by (instance, job, service, exported_service) (traefik_service_requests_total)",
 }

@@ -133,9 +133,13 @@ def _add_units(answers: Answers, machines: Machines, services: Services) -> None
 def _add_exporters(answers: Answers, machines: Machines, services: Services) -> None:
     for family, labels in exporters(answers):
         if family in DNS:
-            instance = labels.get("instance", "")
+            instance, chosen = labels.get("instance", ""), labels.get("service", "").lower()
             host = machines.find(instance)
-            service = services.on(host, family) or services.add(family, host)
+            service = (services.on(host, chosen) if chosen else None) or services.on(host, family)
+            service = service or services.add(chosen or family, host)
+            if chosen and service.name == family:  # a target label tells which of several it is
+                service.name = chosen
+            service.aliases.add(family)
             service.claim(family, instance=instance)
             service.families.add(family)
 
