@@ -21,7 +21,14 @@ from optimise.teleprompter import NumberTeleprompter, TunedSteps, as_examples, m
 from pipeline.parameters import Parameters
 
 PENALTIES = (0.01, 0.02, 0.05, 0.1)
-SEARCHED = ("changes.bar", "changes.accumulating_opaque", "changes.delay_s.", "changes.accumulating.", "search.", "router.")
+SEARCHED = (
+    "changes.bar",
+    "changes.accumulating_opaque",
+    "changes.delay_s.",
+    "changes.accumulating.",
+    "search.",
+    "router.",
+)
 """What Optuna looks for; names that end in a dot stand for all below. Entity weights have a benchmark of their own (bench/ranking.py)."""
 
 

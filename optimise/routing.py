@@ -78,16 +78,21 @@ def with_asked(start: Parameters, asked: Sequence[Asked], held: Sequence[Asked],
 
 
 def _with_untold(start: Parameters, asked: Sequence[Asked], embed: Embed) -> Parameters:
-    every = {intent: list(texts) for intent, texts in start.router_examples.items()}
-    for each in asked:
-        every.setdefault(each.wanted[0], []).append(each.text)
-    steps = question_steps(asked, every, embed)
-    unknown = {step.scenario for step in steps if step.judged(start) < 1}
-    added = {intent: list(texts) for intent, texts in start.router_examples.items()}
-    for each in asked:
-        if each.case in unknown and each.text not in added.setdefault(each.wanted[0], []):
-            added[each.wanted[0]].append(each.text)
-    return start.model_copy(update={"router_examples": {intent: tuple(texts) for intent, texts in added.items()}})
+    """Question after question: what was added before tells those that are like it."""
+    if not asked:
+        return start
+    found = {intent: list(texts) for intent, texts in start.router_examples.items()}
+    nearest = [dict(step.nearest) for step in question_steps(asked, found, embed)]
+    alike = embed([each.text for each in asked])
+    for place, each in enumerate(asked):
+        step = QuestionStep(each.case, each.wanted, nearest[place])
+        if step.judged(start) == 1 or any(each.text in texts for texts in found.values()):
+            continue
+        intent = each.wanted[0]
+        found.setdefault(intent, []).append(each.text)
+        for other, own in enumerate(nearest):
+            own[intent] = max(own.get(intent, -1.0), float(alike[other] @ alike[place]))
+    return start.model_copy(update={"router_examples": {intent: tuple(texts) for intent, texts in found.items()}})
 
 
 def routing_score(steps: Sequence[QuestionStep], parameters: Parameters) -> float:

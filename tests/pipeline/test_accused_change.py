@@ -34,6 +34,8 @@ ALL = [GPU, PUMP, GO2RTC, SAMBA, TYPO]
         ("why is homeassistant slow?", ("homeassistant",), None),
         ("homeassistant changed twice, was that it?", (), None),
         ("what changed before it?", (), None),
+        ("which change came right before it, and is it the heat pump one?", (), None),
+        ("timeline of changes before it, the heat pump one first", (), None),
     ],
 )
 def test_the_change_that_is_meant(text: str, subjects: tuple[str, ...], meant: Change | None) -> None:

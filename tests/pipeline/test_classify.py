@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -87,6 +88,12 @@ QUIET = {
 }
 
 FIRING = {
+    "media melts, my new automation killed everything. how do i undo my mess": "explain_alert",
+    "got a memory alert for media. what is it": "explain_alert",
+    "HostHighMemory media!! no films, nothing. what do you know": "explain_alert",
+    "fullest disks in the house, top down": "metric_question",
+    "nightmare about media exploding. anything wrong?": "status",
+    "ok, is any alert firing rn": "alert_summary",
     "Why is HostHighMemory firing on media?": "explain_alert",
     "explain the alert on media": "explain_alert",
     "Why is everything slow?": "explain_alert",
@@ -195,3 +202,20 @@ def test_other_scripts_are_text() -> None:
 )
 def test_what_no_signal_tells_is_asked_in_vain(text: str, phrases: list[str]) -> None:
     assert [each.phrase for each in load_domain().unmeasured_in(text)] == phrases
+
+
+def test_what_is_measured_of_something_that_ails_is_asked_because_of_that(homelab, memory_alert) -> None:
+    """Also of the machine that carries what ails."""
+    ask = partial(classify, inventory=homelab, now=NOW, zone=ZoneInfo("UTC"))
+    assert ask("how is the cpu of media?", alerts=(memory_alert,)).because
+    on_a_service = memory_alert.model_copy(update={"labels": {"service": "jellyfin"}})
+    assert ask("how is the cpu of media?", alerts=(on_a_service,)).because
+    assert not ask("how is the cpu of media?", alerts=()).because
+    assert not ask("how is the cpu of games?", alerts=(memory_alert,)).because
+
+
+def test_how_come_asks_why(homelab, memory_alert) -> None:
+    question = classify(
+        "HostHighMemory, how come?", inventory=homelab, alerts=(memory_alert,), now=NOW, zone=ZoneInfo("UTC")
+    )
+    assert question.intent == "explain_alert"

@@ -401,3 +401,29 @@ def test_a_turn_remembers_what_an_answer_found(homelab, memory_alert) -> None:
     assert (turn.subjects, turn.alert_names, turn.cause_entity) == (("media",), ("HostHighMemory",), "tdarr")
     assert turn.onset == memory_alert.starts_at
     assert len(turn.answer) == 600
+
+
+@pytest.mark.parametrize(
+    "words", ["hm and not the tdarr update?", "was it the upgrade of tdarr?", "or because of the tdarr 2.1 release"]
+)
+def test_who_accuses_a_change_asks_about_what_was_talked_of(talk, words) -> None:
+    talk.ask("Why is media slow?", cause="jellyfin", intent="explain_alert")
+    question = talk.ask(words)
+    assert (question.intent, question.subjects) == ("explain_alert", ("media",))
+
+
+def test_nothing_is_accused_where_no_cause_was_told(talk) -> None:
+    talk.ask("how is the memory of media?")
+    assert talk.ask("was it the upgrade of tdarr?").subjects == ("tdarr",)
+
+
+def test_there_is_where_was_talked_of(talk) -> None:
+    talk.ask("how full is the nas?")
+    assert talk.ask("memory there?").subjects == ("nas",)
+
+
+def test_a_page_for_that_stuff_is_searched_with_what_was_at_fault(talk) -> None:
+    talk.ask("Why is jellyfin slow?", cause="adguard", intent="explain_alert")
+    question = talk.ask("where was the page on how to restart that stuff")
+    assert question.intent == "runbook_lookup"
+    assert "adguard" in question.text

@@ -9,7 +9,7 @@ import pytest
 from core.vocabulary import Window
 from pipeline.alert_rule import condition_of
 from pipeline.brief import Question
-from pipeline.gather import plan
+from pipeline.gather import narrowed, plan
 from pipeline.signals import load_domain
 
 DOMAIN = load_domain()
@@ -84,3 +84,10 @@ def test_signals_and_rules_name_only_what_exists() -> None:
     used = {name for family in DOMAIN.families for name in family.signals}
     used |= {name for rule in DOMAIN.explanations for name in (*rule.effect, *rule.by)}
     assert used <= set(DOMAIN.signals)
+
+
+def test_a_measurement_that_only_one_has_is_about_that_one(finding) -> None:
+    asked = question("are we on battery?", "metric_question")
+    ups = finding("ups_battery", "ups", 1.0)
+    assert narrowed(asked, [ups, finding("host_up", "media", 1.0)]).subjects == ("ups",)
+    assert narrowed(asked, [ups, finding("ups_battery", "ups2", 0.0)]).subjects == ()

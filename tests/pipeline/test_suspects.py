@@ -14,6 +14,7 @@ from pipeline import suspects
 from pipeline.brief import Brief, Gaps, Movement, Question
 from pipeline.cause import Step, conclude
 from pipeline.rank import RankedEntity, Shift
+from pipeline.ranking.changes import RankedChange
 from tests.pipeline.conftest import NOW
 from tools.changes.source import ChangeList
 
@@ -125,3 +126,18 @@ async def test_a_list_of_changes_keeps_to_what_was_asked_about(homelab) -> None:
     ]
     found = await suspects.with_changes(brief, sources, Gaps())
     assert [each.title for each in found.changes] == ["on it", "runs there"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "blamed", "told"),
+    [
+        ("bad_configuration", "image_update", "bad_release"),
+        ("crash_loop", "version", "bad_release"),
+        ("crash_loop", "config_commit", "crash_loop"),
+        ("bad_release", "ansible_task", "bad_configuration"),
+        ("memory_leak", "image_update", "memory_leak"),
+    ],
+)
+def test_what_fails_after_a_new_version_is_a_bad_release(kind, blamed, told) -> None:
+    answered = suspects.numbered([RankedChange(change("c", kind=blamed), 0.9, clears_bar=True, reasons=())])
+    assert suspects.kind_with(kind, answered[0]) == told

@@ -178,6 +178,9 @@ def test_plain_words_are_neither_subjects_nor_unknown_hosts(homelab: Inventory, 
         ("plexx.home.lan", "plexx.home.lan", "plex"),
         ("Why is HostDiskFull firing on nvr?", "nvr", None),
         ("web-01 is slow", "web-01", None),
+        ("minio feels sluggish since the weekend", "minio", None),
+        ("yo can you check why rabbitmq is down", "rabbitmq", None),
+        ("how much memory does minio take", "minio", None),
     ],
 )
 def test_an_unknown_name_is_told_with_near_ones(

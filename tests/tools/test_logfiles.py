@@ -586,3 +586,14 @@ async def test_hostile_lines_raise_nothing(tmp_path, line):
     assert result.lines[0].text.startswith("before")
     assert result.lines[-1].text == "after"
     assert "a" in await source.entities()
+
+
+async def test_a_line_with_a_wrong_time_behind_the_window_does_not_hide_what_follows(tmp_path) -> None:
+    """Found by halving, the end may be some lines too early; a few lines beyond it are not yet the end."""
+    moments = [AT - 600 * MINUTES + place * timedelta(seconds=10) for place in range(6000)]
+    at = moments.index(AT)
+    lines = [f"{iso(moment)} line {place}" for place, moment in enumerate(moments)]
+    lines[at] = f"{iso(AT + 900 * MINUTES)} a clock that is wrong"
+    put(tmp_path, "media/app.log", "\n".join(lines) + "\n", written=moments[-1])
+    found = await logs(tmp_path).query(Window(start=AT - MINUTES, end=AT + MINUTES))
+    assert [line.text for line in found.lines] == [f"line {place}" for place in range(at - 6, at + 7) if place != at]
