@@ -6,8 +6,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +20,7 @@ from core.settings import Settings, load_settings
 from core.vocabulary import Program
 from optimise.evaluate import AT_ONCE, Circumstances
 from optimise.rehearsal import Stage
+from optimise.workers import Bench
 from pipeline.parameters import Parameters
 from scenarios.binaries import provide_binaries
 
@@ -56,7 +58,8 @@ class EvaluationBench:
     """A context manager; everything that it writes but the indexes is gone at its end.
 
     `program` is a state to evaluate instead of the one in service, `parameters` are numbers that take the place of the program's;
-    `with_model` asks the model that the settings name, `models` those; else code answers alone.
+    `with_model` asks the model that the settings name, `models` those; else code answers alone. `indexes` are there already, by the
+    documents beside the usual ones.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class EvaluationBench:
         parameters: Parameters | None = None,
         with_model: bool = False,
         models: Models | None = None,
+        indexes: Mapping[tuple[Path, ...], Path] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
@@ -77,7 +81,7 @@ class EvaluationBench:
         self._say = say
         self.zone: ZoneInfo = settings.zone
         self.binaries = provide_binaries(settings.data_dir, progress=say)
-        self._indexes: dict[tuple[Path, ...], Path] = {}
+        self._indexes: dict[tuple[Path, ...], Path] = dict(indexes or {})
         self._opened: dict[Path, LazyKnowledge] = {}
         self._router = build_router(settings.data_dir)
 
@@ -110,6 +114,16 @@ class EvaluationBench:
             assistant.program = Program(version=f"{Program().version}+{_hash(self.parameters)}")
         sources.knowledge = self._knowledge(index, search or (chosen.search if chosen else None))
         return assistant
+
+    def again(self, circumstances: Iterable[Circumstances]) -> Bench | None:
+        """See `optimise.evaluate.Workbench`. Models may hold what no other process can share: a cap, answers that were paid for."""
+        if self._with_model:
+            return None
+        for documents in {each.documents for each in circumstances if "runbooks" not in each.down}:
+            self._index(documents)
+        return partial(
+            EvaluationBench, self._settings, program=self._program, parameters=self.parameters, indexes=self._indexes
+        )
 
     def pages(self) -> KnowledgeIndex:
         """The index of the usual pages, to search with other weights."""

@@ -5,7 +5,7 @@
 2. `NumberTeleprompter` looks for better values of the rest: bars, delays, the weights of the search, how near the router's examples must
    be. Which questions of train join the examples, `optimise.routing` says before.
 
-Both are kept only as far as they do better on the dev split. The test split is not read here.
+The fit is kept where it does no worse on the dev split, the rest where it does better. The test split is not read here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def compile_numbers(
     say(
         f"weights of signs fitted; in cross-validation {expected.right:.3f} right, {expected.decoy:.3f} misled; dev {history['fitted']:.3f}, was {history['start']:.3f}"
     )
-    best = fitted if history["fitted"] > history["start"] else start
+    best = fitted if history["fitted"] >= history["start"] else start  # it has seen more incidents
     names = [name for name in best.flat() if name.startswith(SEARCHED)]
     unmoved = [part for part, steps in (("search.", train.pages), ("router.", train.questions)) if not steps]
     names = [name for name in names if not name.startswith(tuple(unmoved))]

@@ -8,7 +8,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from optimise.context import Context, changes_of, truth_of
 from optimise.rehearsal import Stage, Staged, staged
 from optimise.report import CaseResult, Report, TurnResult
 from optimise.scoring import score
+from optimise.workers import FEWEST, Asked, Bench, ask_in_processes
 from pipeline.assistant import Assistant
 from scenarios.binaries import Binaries
 from scenarios.schema import Scenario, load_scenario
@@ -62,6 +63,10 @@ class Workbench(Protocol):
         """The product, reading what is staged. May block while documents are indexed."""
         ...
 
+    def again(self, circumstances: Iterable[Circumstances]) -> Bench | None:
+        """Builds the same for these in another process; None where that cannot be. May block, too."""
+        ...
+
 
 def evaluate(
     cases: Sequence[LoadedCase],
@@ -90,7 +95,11 @@ def evaluate(
         ):
             counted = partial(_count, progress, number * len(cases), len(cases) * len(seeds))
             run = Run(stage, seed, bench.zone, names, scenarios)
-            results, program = asyncio.run(_ask_all(cases, run, bench, counted))
+            again = bench.again(map(Circumstances.of, cases)) if len(cases) >= FEWEST else None
+            if again is not None:
+                results, program = ask_in_processes(cases, run, again, counted)
+            else:
+                results, program = asyncio.run(ask_all(cases, run, bench, counted))
             found += results
     return Report(
         program=program[0],
@@ -132,9 +141,7 @@ def data_hash(cases: Sequence[LoadedCase]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-async def _ask_all(
-    cases: Sequence[LoadedCase], run: Run, bench: Workbench, progress: Callable[[int], None]
-) -> tuple[list[CaseResult], tuple[str, str]]:
+async def ask_all(cases: Sequence[LoadedCase], run: Run, bench: Workbench, progress: Callable[[int], None]) -> Asked:
     slots = asyncio.Semaphore(AT_ONCE)
     done = 0
     async with AsyncExitStack() as stack:

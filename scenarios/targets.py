@@ -85,7 +85,7 @@ def _probes(homelab: Homelab) -> Iterator[Target]:
             yield _probe("blackbox-http", "http_2xx", url, {}, service.name)
         elif service.name in homelab.resolvers:
             yield _probe("blackbox-dns", "dns_udp", f"{homelab.guests[service.host].address}:53", labels, service.name)
-        elif service.image:
+        elif service.image or (service.unit and service.kind != "dns"):
             yield _probe("blackbox-tcp", "tcp_connect", f"{service.host}:{service.port}", labels, service.name)
 
 

@@ -169,7 +169,7 @@ class Library:
             bounds,
             frozenset({*days, *dates(said, facts.now, facts.zone), *spoken}),
             series,
-            (*links, *re.findall(r"https?://[^\s<>()\[\]`\"”]+", text)),
+            (*links, *(link.rstrip(".,;:") for link in re.findall(r"https?://[^\s<>()\[\]`\"”]+", text))),
             tuple(self._parts(said)),
             raw=f"{said}\n{more}",
         )

@@ -40,7 +40,7 @@ STATES = _set("""
     down up slow ok okay fine healthy unhealthy alive dead offline online unreachable reachable unavailable available overloaded
     busy hot full running crashing crashed swapping laggy broken restarting rebooting responding unresponsive stuck hanging
     flapping degraded failing failed high low loaded saturated throttled back getting not so still acting using hammering out
-    affected firing sluggish dying working
+    affected firing sluggish dying working crawling crawlin lagging melting choking timing silent quiet
 """)
 METRICS = _set("""
     cpu memory ram disk disks load swap iowait uptime latency temperature filesystem usage space utilisation utilization
