@@ -33,7 +33,7 @@ class Question:
     """The words, and what code understood of them.
 
     `named_window` is true when the words named a time, `sure` false when no rule recognised what they are after, `weak` true when one
-    did that is easily mistaken. `because`: what changed, or what is measured, is asked because of something that is wrong. `unmeasured` is what it asks for in vain.
+    did that is easily mistaken. `because`: what changed, what is measured or logged, or a page is asked for because of something that is wrong. `unmeasured` is what it asks for in vain.
     """
 
     text: str
@@ -60,8 +60,13 @@ class Question:
 
     @property
     def explains(self) -> bool:
-        """Whether a cause is asked for."""
+        """Whether a cause belongs to the answer."""
         return self.intent in EXPLAINS or self.because
+
+    @property
+    def asks_why(self) -> bool:
+        """Whether a cause is what is asked for."""
+        return self.intent in EXPLAINS or (self.because and self.intent == "what_changed")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ DEFAULT_LOOKBACK = timedelta(hours=1)
 CHANGES_LOOKBACK = timedelta(hours=24)
 MEASURED = frozenset({"metric_question", "status", "out_of_scope"})
 """What a question may be taken for that asks for a measurement."""
+OF_WHAT_AILS = frozenset({"metric_question", "log_question", "runbook_lookup"})
+"""Who asks so about something that an alert is about asks because of that."""
 _HOW_COME = re.compile(r"\bhow come\b", re.IGNORECASE)
 _CONTRACTED = re.compile(r"\b(why|what|where|how|who|when|that|there|it)['’]?s\b(?<!\bits)", re.IGNORECASE)
 
@@ -133,7 +135,7 @@ def classify(
         session_id=session_id,
         sure=sure,
         weak=weak,
-        because=before or (ailing and intent == "metric_question"),
+        because=before or (ailing and intent in OF_WHAT_AILS),
         unmeasured=tuple(vain),
     )
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import Alert, Intent, Window
 from pipeline.brief import Question
-from pipeline.classify import CHANGES_LOOKBACK, classify
+from pipeline.classify import CHANGES_LOOKBACK, OF_WHAT_AILS, classify, concerns
 from pipeline.conversation import Conversation, Turn
 from pipeline.follow_up_time import window_of
 from pipeline.references import accuses, is_bare, is_bare_why, is_fragment, means_all, moment_in, points_at
@@ -19,6 +19,8 @@ from pipeline.spoken_of import Meant, meant_by
 from tools.inventory import Inventory, Unknown
 
 MAX_CANDIDATES = 5
+MOST_ALERTS = 3
+"""That a search for a page is given."""
 UNCLEAR = frozenset({"follow_up", "clarify", "out_of_scope"})
 APART = frozenset({"self_status", "report"})
 """Questions about the assistant, not about what was talked of."""
@@ -26,7 +28,7 @@ TAKEN_OVER = frozenset(
     {"explain_alert", "alert_summary", "metric_question", "what_changed", "log_question", "status", "rca_draft"}
 )
 LOOKUPS = frozenset({"runbook_lookup", "playbook_lookup"})
-BECAUSE = frozenset({"what_changed", "metric_question"})
+BECAUSE = OF_WHAT_AILS | {"what_changed"}
 PAGES_AND_LINES = frozenset({*LOOKUPS, "log_question", "what_changed"})
 _ABOUT_A_STATE = re.compile(
     r"\b(?:since|long|still|when|bad|better|worse|again|gone|over|fixed|normal)\b", re.IGNORECASE
@@ -75,8 +77,12 @@ def resolve(
         return replace(question, intent="follow_up", subjects=meant.unsure_of[:MAX_CANDIDATES])
     at_fault = next((turn.cause_entity for turn in reversed(conversation.turns) if turn.cause_entity), None)
     completed = _about(question, turn, meant, inventory, understand)
-    if at_fault and completed.intent in LOOKUPS and at_fault not in completed.text:
-        completed = replace(completed, text=f"{completed.text} ({at_fault})")
+    if completed.intent in LOOKUPS:
+        firing = [alert.name for alert in alerts if concerns(alert, completed.subjects, inventory)]
+        telling = [
+            name for name in dict.fromkeys([at_fault, *firing[:MOST_ALERTS]]) if name and name not in completed.text
+        ]
+        completed = replace(completed, text=f"{completed.text} ({', '.join(telling)})") if telling else completed
     window, named = window_of(completed, conversation, turn, loose=loose, alerts=alerts, inventory=inventory, now=now)
     return replace(completed, window=window, named_window=named)
 

@@ -14,7 +14,7 @@ from pipeline.alert_evidence import one_alert, severity_rank, with_fired, with_f
 from pipeline.alert_rule import measure_rule
 from pipeline.brief import EXPLAINS, Brief, Finding, Gaps, Question
 from pipeline.cause import Step, affected_by, all_symptoms, conclude, explain_all, find_grown, find_symptom, related
-from pipeline.classify import concerns
+from pipeline.classify import CHANGES_LOOKBACK, concerns
 from pipeline.extent import with_extent
 from pipeline.firing import alert_history
 from pipeline.log_evidence import with_logs
@@ -40,7 +40,7 @@ MAX_ALERTS = 5
 ALTERNATIVES = 3
 LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
 """More of these is not wrong by itself."""
-CHANGES_TOLD = frozenset({*EXPLAINS, "status", "clarify"})
+CHANGES_TOLD = frozenset({*EXPLAINS, "status", "clarify", "metric_question"})
 """Where there is a cause, what may have brought it about is told."""
 RANKED = ("metric_question", *sorted(EXPLAINS))
 BEFORE_AN_INCIDENT = timedelta(hours=2)
@@ -48,7 +48,7 @@ BEFORE_AN_INCIDENT = timedelta(hours=2)
 
 def plan(question: Question, alerts: Sequence[Alert], domain: Domain) -> list[Signal]:
     """The signals to measure: those of the question's and the alerts' families and what may explain them, else a broad sweep."""
-    if question.intent in NO_SIGNALS:
+    if question.intent in NO_SIGNALS and not question.because:
         return []
     if question.intent == "what_changed" and not question.because:
         return domain.pick(["container_restarts"])
@@ -98,12 +98,15 @@ class Gatherer:
             brief = with_extent(await self._with_cause(brief, relevant, measurer))
             yield brief
             told = question.intent in CHANGES_TOLD or question.because
-            if (brief.chain and told) or (brief.explained and question.intent != "metric_question"):
+            if (brief.chain and told) or (brief.explained and question.asks_why):
                 brief = await self._with_suspects(brief, measurer, gaps)
                 yield brief
             brief = await self._with_rankings(brief, relevant, measurer)
-            if question.explains and not brief.chain:
+            if question.asks_why and not brief.chain:
                 brief = await self._with_rule(brief, relevant, gaps)
+            yield brief
+        if question.intent in EXPLAINS and question.subjects and not brief.chain and not brief.explained:
+            brief = await with_changes(brief, self._sources.changes, gaps, over=CHANGES_LOOKBACK)
             yield brief
         if question.intent == "what_changed":
             brief = await with_changes(brief, self._sources.changes, gaps)

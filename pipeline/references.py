@@ -44,7 +44,8 @@ _FILLER = r"(?:(?:ok|okay|hm+|so|right|alright|thanks|cool|good|great|fine|yes|n
 _BARE = re.compile(
     rf"^\W*{_FILLER}(?:(?:and|but|then)\W+)*(?:why(?:\s+(?:so|not|though|exactly|now|then))?|how\s+come|since\s+when|(?:for|since)?\s*how\s+long|"
     r"when|when\s+exactly|until\s+when|how\s+bad|how\s+so|what\s+(?:now|else|then|next)|really|still|more|more\s+details?|details|"
-    r"go\s+on|tell\s+me\s+more|explain|what\s+(?:was|is)\s+the\s+(?:cause|reason))\W*$",
+    r"(?:which|what|any|is\s+there\s+an?|show\s+me\s+the)\s+(?:page|runbook|docs?|playbook|notes|steps)(?:\s+(?:helps?|fits?|applies|then|now|is\s+it|"
+    r"do\s+i\s+(?:need|read|want|take)))?|go\s+on|tell\s+me\s+more|explain|what\s+(?:was|is)\s+the\s+(?:cause|reason))\W*$",
     re.IGNORECASE,
 )
 _WHY = re.compile(r"\b(?:why|how\s+come|how\s+so|explain|cause|reason)\b", re.IGNORECASE)

@@ -135,7 +135,7 @@ def _with_freshness(passage: Passage, knowledge: Knowledge, brief: Brief) -> Pas
 def _with_way_back(found: list[Passage], knowledge: Knowledge, brief: Brief) -> list[Passage]:
     """Where a new version is blamed, the page that says how to go back to the one before is among those shown."""
     blamed = next((c for c in brief.changes if brief.cause and c.id == brief.cause.change_id), None)
-    if blamed is None or blamed.kind not in NEW_VERSIONS or not found:
+    if blamed is None or blamed.kind not in NEW_VERSIONS or not found or brief.question.intent in LOOKUPS:
         return found
     pages = knowledge.search(WAY_BACK, k=1)
     if not pages or any(passage.document == pages[0].document for passage in found):

@@ -116,14 +116,18 @@ async def with_suspects(
     return replace(brief, changes=shown, cause=cause, changed=changed)
 
 
-async def with_changes(brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps) -> Brief:
-    """The brief with the changes of the question's window, the newest of them, oldest first; of its subjects when it names any.
+async def with_changes(
+    brief: Brief, sources: Sequence[ChangeSource], gaps: Gaps, *, over: timedelta | None = None
+) -> Brief:
+    """The brief with the changes of the question's window, or so long before it, the newest of them, oldest first; of its
+    subjects when it names any.
 
     Suspects that are numbered already stay first.
     """
     if not sources:
         return brief
-    window = brief.question.window
+    at = brief.question.at
+    window = Window(start=at - over, end=at) if over else brief.question.window
     changes, complete = await changes_in(window, sources, brief.inventory, gaps)
     own = [change for change in changes if change.kind != "alert" and _is_asked(change, brief)]
     shown = own[-SHOWN_IN_A_LIST:]

@@ -8,6 +8,9 @@ from pipeline.brief import Brief, Finding
 from pipeline.cause import Step
 from pipeline.rankings import main_signal
 
+ASKED_FOR_ELSE = frozenset({"log_question", "runbook_lookup"})
+"""Questions that no measurement answers; those that lead to the cause are told beside."""
+
 
 def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
     """What a person would look at besides the chain, most telling first.
@@ -16,6 +19,8 @@ def telling(brief: Brief, chain: Sequence[Step]) -> list[Finding]:
     everything: what is beyond the threshold of its main signal. Of a sweep: whatever is out of the ordinary.
     """
     question, findings = brief.question, brief.findings
+    if question.intent in ASKED_FOR_ELSE:
+        return []
     first = {family.signals[0] for family in question.families}
     asked = [name for family in question.families for name in family.signals]
     if question.subjects:

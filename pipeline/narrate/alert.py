@@ -61,6 +61,7 @@ def _nothing_fires(brief: Brief, actions: Sequence[Action]) -> str:
         _rules(brief),
         compare_subjects(brief) if brief.measured else "",
         sections.logs(brief),
+        f"**Changed there in the last day**\n{changes.timeline(brief)}" if brief.changed else "",
         pages.to_do(brief, actions),
     )
 

@@ -38,6 +38,12 @@ def suspects(brief: Brief) -> str:
     )
 
 
+def what_ails(brief: Brief) -> str:
+    """What fires about the subject of a question, its cause, and what brought it about."""
+    considered = brief.changed is not None and brief.changed.considered is not None
+    return sections.join(sections.what_fires(brief), sections.cause(brief), suspects(brief) if considered else "")
+
+
 def _diff(change: AnsweredChange) -> str:
     """The lines that it took away and put there, as a block of code; empty where its source has none, or they are many."""
     lines = [line for line in change.diff.splitlines() if line.startswith(("-", "+")) and line.strip("+- ")]

@@ -29,13 +29,7 @@ def what_changed(brief: Brief, actions: Sequence[Action]) -> str:
 
 def _what_led_to(brief: Brief) -> str:
     """What fires, its cause and the suspects, where the question is about what came before it."""
-    if not brief.question.because:
-        return ""
-    return sections.join(
-        sections.what_fires(brief),
-        sections.cause(brief),
-        changes.suspects(brief) if brief.changed and brief.changed.considered else "",
-    )
+    return changes.what_ails(brief) if brief.question.because else ""
 
 
 def _fired(brief: Brief) -> str:
@@ -73,7 +67,6 @@ def log_question(brief: Brief, actions: Sequence[Action]) -> str:
     if item is None:
         unread = any(line.startswith(("logs: ", "deadline: ")) for line in brief.gaps)
         nothing = "It cannot be told: the logs could not be read in full (see the gaps)."
-        return sections.join(
-            unknown_names(brief), nothing if unread else f"No matching log line was found between {window}."
-        )
-    return sections.join(unknown_names(brief), f"Between {window}:", sections.logs(brief))
+        nothing = nothing if unread else f"No matching log line was found between {window}."
+        return sections.join(unknown_names(brief), nothing, changes.what_ails(brief))
+    return sections.join(unknown_names(brief), f"Between {window}:", sections.logs(brief), changes.what_ails(brief))

@@ -427,3 +427,11 @@ def test_a_page_for_that_stuff_is_searched_with_what_was_at_fault(talk) -> None:
     question = talk.ask("where was the page on how to restart that stuff")
     assert question.intent == "runbook_lookup"
     assert "adguard" in question.text
+
+
+def test_a_page_is_asked_for_about_what_was_talked_of_and_fires(talk, memory_alert) -> None:
+    talk.alerts = (memory_alert,)
+    talk.ask("why is media slow?")
+    question = talk.ask("which page helps")
+    assert (question.intent, question.subjects) == ("runbook_lookup", ("media",))
+    assert memory_alert.name in question.text
