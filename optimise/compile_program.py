@@ -2,7 +2,7 @@
 
 1. The weights of the signs by which changes are ranked are fitted to the train scenarios; the ridge penalty that does best in
    cross-validation over them is taken.
-2. `NumberTeleprompter` looks for better values of the rest: bars, delays, the weights of the search, how near the router's examples must
+2. `NumberTeleprompter` looks for better values of the rest: bars, delays, the weights of the search, how sure the router must
    be. Which questions of train join the examples, `optimise.routing` says before.
 
 The fit is kept where it does no worse on the dev split, the rest where it does better. The test split is not read here.
@@ -27,7 +27,7 @@ SEARCHED = (
     "changes.delay_s.",
     "changes.accumulating.",
     "search.",
-    "router.",
+    "router.threshold",
 )
 """What Optuna looks for; names that end in a dot stand for all below. Entity weights have a benchmark of their own (bench/ranking.py)."""
 

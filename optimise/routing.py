@@ -11,10 +11,11 @@ import numpy as np
 from core.vocabulary import Intent
 from optimise.cases import LoadedCase
 from pipeline.parameters import Parameters
-from pipeline.router import Embed, Examples, decided, without_names
+from pipeline.router import Embed, decided, fit, without_names
 
 UNDECIDED = 0.5
 """What leaving a question to the rules is worth, beside reading it right (1) and wrong (0)."""
+FOLDS = 8
 _ALERT_NAME = re.compile(r"\b[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+\b")
 
 
@@ -29,14 +30,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class QuestionStep:
-    """`nearest` is the cosine of the nearest example of each intent, its own words left out."""
+    """`scores` of each intent, by examples of which none has the question's own words."""
 
     scenario: str
     wanted: tuple[Intent, ...]
-    nearest: Mapping[Intent, float]
+    scores: Mapping[Intent, float]
 
     def judged(self, parameters: Parameters) -> float:
-        found = decided(self.nearest, parameters.router)
+        found = decided(self.scores, parameters.router)
         return UNDECIDED if found is None else float(found in self.wanted)
 
 
@@ -54,45 +55,34 @@ def asked_in(cases: Sequence[LoadedCase], names: Iterable[str]) -> list[Asked]:
     return found
 
 
-def question_steps(asked: Sequence[Asked], examples: Examples, embed: Embed) -> list[QuestionStep]:
-    """How near the examples are to each question; one in the very same words is not looked at."""
-    listed = [(intent, text) for intent, texts in examples.items() for text in texts]
+def question_steps(asked: Sequence[Asked], start: Parameters, embed: Embed) -> list[QuestionStep]:
+    """What the start's examples make of each question; those in its own words, and in the words of some others, are left out."""
+    listed = [(intent, text) for intent, texts in start.router_examples.items() for text in texts]
     if not asked or not listed:
         return []
-    cosines = embed([each.text for each in asked]) @ embed([text for _, text in listed]).T
-    steps = []
-    for each, row in zip(asked, cosines.tolist(), strict=True):
-        nearest: dict[Intent, float] = {}
-        for (intent, text), cosine in zip(listed, row, strict=True):
-            if text != each.text:
-                nearest[intent] = max(nearest.get(intent, -1.0), cosine)
-        steps.append(QuestionStep(each.case, each.wanted, nearest))
-    return steps
+    vectors, questions = embed([text for _, text in listed]), embed([each.text for each in asked])
+    steps: list[QuestionStep | None] = [None] * len(asked)
+    for fold in range(min(FOLDS, len(asked))):
+        own = range(fold, len(asked), FOLDS)
+        left_out = {asked[place].text for place in own}
+        kept = [place for place, (_, text) in enumerate(listed) if text not in left_out]
+        fitted = fit(vectors[kept], [listed[place][0] for place in kept], start.router.ridge)
+        for place, scores in zip(own, fitted.scores(questions[list(own)]), strict=True):
+            steps[place] = QuestionStep(asked[place].case, asked[place].wanted, scores)
+    return [each for each in steps if each is not None]
 
 
 def with_asked(start: Parameters, asked: Sequence[Asked], held: Sequence[Asked], embed: Embed) -> Parameters:
-    """The start with those questions among its examples that the others do not tell; as it is where that does worse on `held`."""
-    found = _with_untold(start, asked, embed)
-    before, after = (routing_score(question_steps(held, each.router_examples, embed), each) for each in (start, found))
+    """The start with the questions among its examples; as it is where that does worse on `held`."""
+    known = {text for texts in start.router_examples.values() for text in texts}
+    added = {intent: list(texts) for intent, texts in start.router_examples.items()}
+    for each in asked:
+        if each.text not in known:
+            added.setdefault(each.wanted[0], []).append(each.text)
+            known.add(each.text)
+    found = start.model_copy(update={"router_examples": {intent: tuple(texts) for intent, texts in added.items()}})
+    before, after = (routing_score(question_steps(held, each, embed), each) for each in (start, found))
     return found if after >= before else start
-
-
-def _with_untold(start: Parameters, asked: Sequence[Asked], embed: Embed) -> Parameters:
-    """Question after question: what was added before tells those that are like it."""
-    if not asked:
-        return start
-    found = {intent: list(texts) for intent, texts in start.router_examples.items()}
-    nearest = [dict(step.nearest) for step in question_steps(asked, found, embed)]
-    alike = embed([each.text for each in asked])
-    for place, each in enumerate(asked):
-        step = QuestionStep(each.case, each.wanted, nearest[place])
-        if step.judged(start) == 1 or any(each.text in texts for texts in found.values()):
-            continue
-        intent = each.wanted[0]
-        found.setdefault(intent, []).append(each.text)
-        for other, own in enumerate(nearest):
-            own[intent] = max(own.get(intent, -1.0), float(alike[other] @ alike[place]))
-    return start.model_copy(update={"router_examples": {intent: tuple(texts) for intent, texts in found.items()}})
 
 
 def routing_score(steps: Sequence[QuestionStep], parameters: Parameters) -> float:

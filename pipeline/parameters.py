@@ -30,8 +30,8 @@ class Bounds(Frozen):
 
 
 class Parameters(Frozen):
-    """`changes` ranks changes, `entities` what moved, `search` the pages; `router` says how near one of `router_examples`
-    must be to tell what a question is after.
+    """`changes` ranks changes, `entities` what moved, `search` the pages; `router` how
+    `router_examples` tell what a question is after.
     """
 
     changes: ChangeWeights = Field(default_factory=load_weights)
@@ -86,8 +86,9 @@ def declared() -> dict[str, Bounds]:
     found |= {f"search.{each.name}": Bounds(low=0, high=4) for each in fields(SearchWeights)}
     found |= {"search.slope": Bounds(low=1, high=20, scale=True), "search.intercept": Bounds(low=-20, high=0)}
     found["search.bar"] = Bounds(low=0.1, high=0.9)
-    found["router.threshold"] = Bounds(low=0.3, high=0.9)
-    found["router.lead"] = Bounds(low=0, high=0.2)
+    found["router.ridge"] = Bounds(low=0.1, high=10, scale=True)
+    found["router.threshold"] = Bounds(low=0, high=0.9)
+    found |= {f"router.{each}": Bounds(low=0, high=0.5) for each in ("weak", "guess")}
     return found
 
 

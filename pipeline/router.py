@@ -1,13 +1,14 @@
-"""What a question is after when no rule knows it: the nearest of some examples decides, by the embedding that search uses, too."""
+"""What a question is after when no rule knows it: told by examples, by way of the embedding that search uses, too."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,52 +30,94 @@ EXAMPLES_FILE = Path(__file__).with_name("router_examples.yaml")
 Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
 """Texts to vectors of unit length, one a row."""
 Examples = Mapping[Intent, Sequence[str]]
-_NOTHING: tuple[tuple[Intent, float], ...] = (("out_of_scope", -1.0), ("out_of_scope", -1.0))
 _WORD = re.compile(r"[\w.-]*\w")
 
 
 @dataclass(frozen=True)
 class RouterWeights:
-    """Cosines: from `threshold` an example is near enough, and it must be `lead` nearer than the nearest of another intent."""
+    """`ridge` holds the fit to the examples back; from the score `threshold` on an intent is taken. What a rule said counts, too:
+    `weak` if it is easily mistaken, `guess` if it was for want of anything better.
+    """
 
-    threshold: float = 0.5
-    lead: float = 0.02
+    ridge: float = 1.0
+    threshold: float = 0.25
+    weak: float = 0.1
+    guess: float = 0.03
 
 
 class Router:
-    """Blocks while it embeds: some milliseconds, half a second the first time. Safe from several threads."""
+    """A linear classifier of embedded questions, fitted to examples: least squares with a ridge penalty, each intent counting alike.
+
+    Blocks while it embeds: some milliseconds, up to a second the first time. Safe from several threads.
+    """
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
-        self._known: tuple[Examples, list[Intent], NDArray[np.float32]] | None = None
+        self._known: tuple[Examples, float, Fitted] | None = None
         self._first = threading.Lock()
 
-    def intent(self, text: str, weights: RouterWeights, examples: Examples | None = None) -> Intent | None:
-        """None when no example is near enough, or two intents are about as near. Raises KnowledgeError without the embedding model."""
-        intents, vectors = self._embedded(load_examples() if examples is None else examples)
-        nearest: dict[Intent, float] = {}
-        for intent, cosine in zip(intents, (vectors @ self._embed([text])[0]).tolist(), strict=True):
-            nearest[intent] = max(nearest.get(intent, -1.0), cosine)
-        return decided(nearest, weights)
+    def intent(
+        self,
+        text: str,
+        weights: RouterWeights,
+        examples: Examples | None = None,
+        *,
+        rule: Intent | None = None,
+        weak: bool = False,
+    ) -> Intent | None:
+        """None when it is like none of the examples. `rule` is what a rule took it for. Raises KnowledgeError without the embedding model."""
+        fitted = self._fitted(load_examples() if examples is None else examples, weights.ridge)
+        return decided(fitted.scores(self._embed([text]))[0], weights, rule=rule, weak=weak)
 
-    def _embedded(self, examples: Examples) -> tuple[list[Intent], NDArray[np.float32]]:
-        """Of the examples that were used last, once."""
+    def _fitted(self, examples: Examples, ridge: float) -> Fitted:
+        """To the examples that were used last, once."""
         with self._first:
-            if self._known is None or self._known[0] != examples:
+            if self._known is None or self._known[:2] != (examples, ridge):
                 listed = [(intent, text) for intent, texts in examples.items() for text in texts]
                 vectors = self._embed([text for _, text in listed])
-                self._known = (examples, [intent for intent, _ in listed], vectors)
-            return self._known[1:]
+                self._known = (examples, ridge, fit(vectors, [intent for intent, _ in listed], ridge))
+            return self._known[2]
 
 
-def decided(nearest: Mapping[Intent, float], weights: RouterWeights) -> Intent | None:
-    """The intent whose nearest example is near enough, and clearly nearer than that of any other."""
-    (best, first), (_, second), *_ = sorted([*nearest.items(), *_NOTHING], key=lambda each: -each[1])
-    return best if first >= weights.threshold and first - second >= weights.lead else None
+@dataclass(frozen=True)
+class Fitted:
+    """One column of `weights` for each intent, the last row for none of the vector's own."""
+
+    intents: tuple[Intent, ...]
+    weights: NDArray[np.float64]
+
+    def scores(self, vectors: NDArray[np.float32]) -> list[dict[Intent, float]]:
+        """About 0 for an intent that a text is not of, about 1 for its own."""
+        found = vectors @ self.weights[:-1] + self.weights[-1]
+        return [dict(zip(self.intents, row, strict=True)) for row in found.tolist()]
+
+
+def fit(vectors: NDArray[np.float32], intents: Sequence[Intent], ridge: float) -> Fitted:
+    """Least squares to 1 for the own intent and 0 for the others, in closed form."""
+    import numpy as np  # only who asks what no rule knows waits for it
+
+    names = tuple(dict.fromkeys(intents))
+    counts = Counter(intents)
+    alike = np.sqrt([len(intents) / (len(names) * counts[each]) for each in intents])
+    rows = np.hstack([vectors, np.ones((len(vectors), 1))]).astype(np.float64)
+    weighted = (rows * alike[:, None]).T
+    wanted = np.array([[float(each == name) for name in names] for each in intents])
+    return Fitted(names, np.linalg.solve(weighted @ rows + ridge * np.eye(rows.shape[1]), weighted @ wanted))
+
+
+def decided(
+    scores: Mapping[Intent, float], weights: RouterWeights, *, rule: Intent | None = None, weak: bool = False
+) -> Intent | None:
+    """The intent with the highest score, the rule's word included; None below the threshold."""
+    told = {**scores}
+    if rule in told:
+        told[rule] += weights.weak if weak else weights.guess
+    best = max(told, key=told.__getitem__)
+    return best if told[best] >= weights.threshold else None
 
 
 async def routed(question: Question, inventory: Inventory, sources: Sources, gaps: Gaps) -> Intent | None:
-    """What the example nearest to a question is after that no rule knows for certain; None when none is near.
+    """What a question is after that no rule knows for certain; None when it is like no example.
 
     Without the embedding model, which is a gap, the rules decide alone.
     """
@@ -83,7 +126,9 @@ async def routed(question: Question, inventory: Inventory, sources: Sources, gap
     own = sources.parameters
     weights, examples = (own.router, own.router_examples) if own else (RouterWeights(), None)
     try:
-        return await asyncio.to_thread(sources.router.intent, impersonal(question, inventory), weights, examples)
+        text = impersonal(question, inventory)
+        ask = partial(sources.router.intent, text, weights, examples, rule=question.intent, weak=question.weak)
+        return await asyncio.to_thread(ask)
     except KnowledgeError as error:
         gaps.add(f"router: the question was understood by rules alone ({error})")
         return None

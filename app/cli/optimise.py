@@ -90,7 +90,7 @@ def _numbers(settings: Settings, sets: list[Path], trials: int, seeds: int) -> P
         recorded = {}
         for split in TUNED_ON:
             steps = record_changes(names(split), bench, seeds=range(1, seeds + 1), say=say)
-            questions = question_steps(asked[split], start.router_examples, embed)
+            questions = question_steps(asked[split], start, embed)
             recorded[split] = Recorded(steps, record_pages(cases[split], bench.pages()), questions)
         with counting("trying") as progress:
             compiled = compile_numbers(

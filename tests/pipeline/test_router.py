@@ -1,4 +1,4 @@
-"""The nearest example, with the real embedding model."""
+"""Questions that no rule knows, with the real embedding model."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -49,14 +49,21 @@ def test_words_of_no_rule(router: Router, text: str, intent: str) -> None:
 
 def test_nothing_is_near(router: Router) -> None:
     assert router.intent("qwzx 8831 ffff", RouterWeights()) is None
-    assert router.intent("what did I do last night?", RouterWeights(threshold=1.1)) is None
+    assert router.intent("what did I do last night?", RouterWeights(threshold=5)) is None
 
 
-def test_two_that_are_about_as_near(tmp_path: Path) -> None:
+def test_what_a_rule_said_decides_between_two_that_are_alike(tmp_path: Path) -> None:
     same = Router(Embedder(tmp_path).embed)
-    examples: Examples = {"status": ["is it up"], "clarify": ["is it up"]}
-    assert same.intent("is it up", RouterWeights(lead=0.01), examples) is None
-    assert same.intent("is it up", RouterWeights(lead=0.01), {**examples, "clarify": ["sing a song"]}) == "status"
+    examples: Examples = {"status": ["is it up"], "clarify": ["is it up"], "report": ["sing a song"]}
+    assert same.intent("is it up", RouterWeights(), examples, rule="clarify") == "clarify"
+    assert same.intent("is it up", RouterWeights(), examples, rule="status", weak=True) == "status"
+
+
+def test_examples_outvote_a_rule_that_is_easily_mistaken(router: Router) -> None:
+    assert (
+        router.intent("which alerts fire, worst first", RouterWeights(), rule="metric_question", weak=True)
+        == "alert_summary"
+    )
 
 
 def test_names_read_as_the_examples_do() -> None:
