@@ -180,7 +180,7 @@ class WindowReader:
             begin = data.rfind(b"\n", 0, end - 1) + 1
             if begin == 0 and offset > 0:
                 break  # a line that began before
-            if stamped := self._clock.read(_decode(data[begin:end].rstrip(b"\n")[:MAX_LINE])):
+            if stamped := self._clock.read(decode(data[begin:end].rstrip(b"\n")[:MAX_LINE])):
                 return offset + begin, stamped
             end = begin
         return self._first_stamp(raw, offset, None)
@@ -199,7 +199,7 @@ class WindowReader:
                 if end < 0 and offset + len(data) < self._size and size < MAX_PROBE:
                     break  # cut off: a longer read decides
                 line = data[place : end if end >= 0 else len(data)]
-                if stamped := self._clock.read(_decode(line[:MAX_LINE])):
+                if stamped := self._clock.read(decode(line[:MAX_LINE])):
                     return offset + place, stamped
                 place += len(line) + 1
             if size >= MAX_PROBE or offset + len(data) >= self._size:
@@ -217,7 +217,7 @@ class WindowReader:
                 self._gap("reading was stopped before the end of the window")
                 break
             place += len(raw_line) + 1
-            line = _decode(raw_line)
+            line = decode(raw_line)
             stamped = self._clock.read(line)
             if stamped is None:
                 if current and line.strip():
@@ -280,22 +280,7 @@ class WindowReader:
         self.gaps.append(f"{self.path}: {what}")
 
 
-def newest_entry(path: Path, zone: ZoneInfo) -> Stamped | None:
-    """The last line with a time in the last 64 KiB of a plain file; None when there is none, or it cannot be read."""
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as raw:
-            status = os.fstat(raw.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            raw.seek(max(0, status.st_size - HEAD))
-            lines = raw.read(HEAD).splitlines()
-    except OSError:
-        return None  # a query says why
-    clock = LineClock(zone, datetime.fromtimestamp(status.st_mtime, UTC))
-    stamped = (clock.read(_decode(line)) for line in reversed(lines[-500:]))
-    return next(filter(None, stamped), None)
-
-
-def _decode(line: bytes) -> str:
+def decode(line: bytes) -> str:
+    """Without the escapes that colour it."""
     text = line.rstrip(b"\r").decode("utf-8", errors="replace")
     return _ESCAPES.sub("", text) if "\x1b" in text else text

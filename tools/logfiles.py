@@ -22,8 +22,9 @@ from core.vocabulary import Window
 from tools.log_entry import own_names
 from tools.log_filter import Wanted, line_of, stated
 from tools.log_names import PathNames, names_of, plain_name
+from tools.log_newest import newest_entry
 from tools.log_scan import FileScan, Part, Work
-from tools.log_window import Entry, WindowReader, newest_entry
+from tools.log_window import Entry, WindowReader
 from tools.logs import LogResult
 
 MAX_FILES = 500

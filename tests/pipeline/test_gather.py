@@ -9,7 +9,8 @@ import pytest
 from core.vocabulary import Window
 from pipeline.alert_rule import condition_of
 from pipeline.brief import Question
-from pipeline.gather import narrowed, plan
+from pipeline.gather import plan
+from pipeline.measurable import narrowed
 from pipeline.signals import load_domain
 
 DOMAIN = load_domain()

@@ -12,7 +12,7 @@ from app.wiring import build_sources
 from core.settings import Settings
 from core.vocabulary import Window
 from pipeline.brief import Gaps, Question
-from pipeline.gather import is_measurable, tell_unseen
+from pipeline.measurable import is_measurable, tell_unseen
 from pipeline.sources import ANSIBLE_GAPS, Sources
 from tools.ansible_inventory import AnsibleTrees
 from tools.inventory import Inventory
