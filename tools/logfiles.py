@@ -10,7 +10,8 @@ import glob
 import heapq
 import itertools
 import stat
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -88,6 +89,7 @@ class LogFiles:
         """See `LogSource.scan`. Reads on in a thread when the next part is asked for, so that nothing piles up."""
         work = Work(self._scan_deadline_s)
         gaps: list[str] = []
+        parts: Generator[Part, None, None] | None = None
         try:
             files = await asyncio.to_thread(self._files, gaps)
             scan = FileScan(
@@ -104,6 +106,9 @@ class LogFiles:
                 yield part
         finally:
             work.cancel()  # a thread cannot be cancelled; it looks here
+            if parts is not None:
+                with suppress(ValueError):  # the thread is reading just now, and closes it when it has noticed
+                    parts.close()
 
     async def entities(self) -> list[str]:
         """Services and hosts: from the paths (`<host>/<service>.log`), and as the newest entries name themselves."""
