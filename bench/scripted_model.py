@@ -99,7 +99,8 @@ class ScriptedModel:
         leaving = asyncio.ensure_future(client.gone.wait())
         try:
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            self.abandoned += not answering.done()
+            # Who leaves while a piece is written is noticed by the writing first.
+            self.abandoned += not answering.done() or isinstance(answering.exception(), ConnectionError)
             return answering.done() and answering.result()
         finally:
             self.in_flight -= 1
