@@ -1,4 +1,4 @@
-"""The HTTP API: `POST /ask`, `POST /rca`, `GET /alerts`, `GET /timeline`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
+"""The HTTP API: `POST /ask`, `POST /ask/stream`, `POST /rca`, `GET /alerts`, `GET /timeline`, `GET /health`, `GET /metrics`; its documentation is at `/docs`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -18,6 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.baseline_refresh import build_learner, kept_fresh
 from app.health import check_health, overall
+from app.streaming import EVENTS, STREAMED, as_events, begun
 from app.wiring import build_assistant, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
@@ -106,6 +107,16 @@ def build_api(settings: Settings) -> FastAPI:
         """Answer one question with cited evidence."""
         at = parse_at(body.at, field="at") if body.at is not None else None
         return traces.recorded(body.question, await assistant.ask(body.question, at=at, session_id=body.session_id))
+
+    @api.post("/ask/stream", response_class=StreamingResponse, responses=STREAMED, description=EVENTS)
+    async def ask_stream(body: Annotated[AskBody, Body(openapi_examples=EXAMPLES)]) -> StreamingResponse:
+        """The same answer as a stream of server-sent events, what leads to it first."""
+        at = parse_at(body.at, field="at") if body.at is not None else None
+        progress = assistant.stream(body.question, at=at, session_id=body.session_id)
+        events = as_events(progress, on_answer=lambda answer: traces.recorded(body.question, answer))
+        return StreamingResponse(
+            await begun(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     @api.post("/rca")
     async def rca(body: RcaBody) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -19,13 +20,12 @@ from zoneinfo import ZoneInfo
 import dspy
 
 from core import clock
-from core.errors import ModelError, ModelUnavailable, SreError, StoreError
+from core.errors import ModelError, ModelUnavailable, SreError
 from core.telemetry import DEGRADED, GAPS, QUESTION_SECONDS, QUESTIONS, Meter, metered
 from core.vocabulary import Answer, Program
 from pipeline.brief import Brief
 from pipeline.cached import still_true
 from pipeline.classify import check_question, classify
-from pipeline.conversation import turn_of
 from pipeline.explain import explain
 from pipeline.firing import current_alerts
 from pipeline.follow_up import resolve
@@ -33,13 +33,15 @@ from pipeline.gather import Gatherer
 from pipeline.inquiry import Inquiry
 from pipeline.investigate import Investigator, needs_investigation
 from pipeline.language_model import Models
-from pipeline.last_good import LastGood, key_of
+from pipeline.last_good import LastGood
+from pipeline.memory import Memory
 from pipeline.moment import when_to_look
+from pipeline.progress import Plan, Progress, Verification, reading, tell, understood, watched
 from pipeline.recognise import Recogniser
 from pipeline.retrieve import retrieve
 from pipeline.rewrite import Rewriter
 from pipeline.router import routed
-from pipeline.sessions import Sessions, Talk
+from pipeline.sessions import Sessions
 from pipeline.shorten import Shortener
 from pipeline.sources import Sources
 from pipeline.synthesise import Synthesiser
@@ -48,8 +50,6 @@ from tools.sharing import Sharing
 
 LOG = logging.getLogger(__name__)
 
-PATIENCE = 0.4
-"""The share of the deadline for which a question waits for an earlier one of its session."""
 SAID_BY_CODE = frozenset({"out_of_scope", "self_status", "follow_up", "report"})
 """There is nothing in them for a model to reason about."""
 
@@ -76,8 +76,7 @@ class Assistant(dspy.Module):
         self._zone = zone
         self.deadline_s = deadline_s
         self._models = models
-        self._sessions = sessions
-        self._last_good = last_good
+        self._memory = Memory(sessions, last_good)
         self.program = Program()
         self.problems: tuple[str, ...] = ()
         self.lasting = False
@@ -100,12 +99,32 @@ class Assistant(dspy.Module):
         asked_at = clock.refuse_future(at, field="at") if at else clock.now().replace(microsecond=0)
         inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)
         inquiry.ends = asyncio.get_running_loop().time() + self.deadline_s
+        tell(
+            Plan(
+                question=text,
+                at=asked_at,
+                sources=self._sources.names,
+                model=self.model,
+                deadline_s=self.deadline_s,
+                session_id=session_id,
+            )
+        )
         with metered() as meter:
             async with AsyncExitStack() as stack:
-                talk = await self._talk(inquiry, stack)
+                talk = await self._memory.talk(inquiry, stack, deadline_s=self.deadline_s)
                 answer: Answer = (await self.acall(inquiry=inquiry)).answer
-                answer = await self._remembered(answer, inquiry, talk)
+                answer = await self._memory.remember(answer, inquiry, talk)
+                if talk is not None and self.lasting and self._models is not None and self._memory.sessions is not None:
+                    self.shorten.start(self._memory.sessions, self._models, talk.conversation.session_id)
         return _counted(answer, meter)
+
+    async def stream(
+        self, text: str, *, at: datetime | None = None, session_id: str | None = None
+    ) -> AsyncGenerator[Progress | Answer]:
+        """The same answer as `ask` gives, last, after what its work tells on the way. Closing the generator cancels the work."""
+        async with aclosing(watched(self.ask(text, at=at, session_id=session_id))) as events:
+            async for event in events:
+                yield event
 
     @property
     def model(self) -> str | None:
@@ -140,12 +159,19 @@ class Assistant(dspy.Module):
             inquiry.gaps.add(
                 f"deadline: not everything was done within {self.deadline_s:g} s (SRE_QUESTION_DEADLINE_S)"
             )
-        return dspy.Prediction(answer=self._answer(inquiry))
+        answer = self._answer(inquiry)
+        if inquiry.written is None:
+            tell(Verification(checked=False))
+        if inquiry.written is None or answer.answer != inquiry.shown.told:
+            inquiry.shown.tell_whole(answer.answer)
+        return dspy.Prediction(answer=answer)
 
     async def _classify(self, inquiry: Inquiry) -> Inventory:
         """By rules and by what was said before; the model is asked only where they do not know."""
         gaps, now = inquiry.gaps, inquiry.asked_at
-        inventory = await self._sources.inventory(None if inquiry.live else now, gaps)
+        with reading("inventory") as read:
+            inventory = await self._sources.inventory(None if inquiry.live else now, gaps)
+            read.found(f"{len(inventory.entities)} hosts and services known")
         alerts = await current_alerts(self._sources, now, clock.now(), gaps)
         if alerts and not (inventory.entities and inventory.complete):
             inventory = inventory_from_alerts(alerts, await self._sources.read_ansible(gaps))
@@ -177,6 +203,7 @@ class Assistant(dspy.Module):
         inquiry.brief = Brief(question, inventory, self._zone, alerts=alerts or (), alerts_read=False, measured=False)
         question, alerts = await when_to_look(question, alerts, inventory, self._sources, gaps)
         inquiry.brief = replace(inquiry.brief, question=question, alerts=alerts or (), alerts_read=alerts is not None)
+        tell(understood(question))
         return inventory
 
     async def _gather(self, inquiry: Inquiry, inventory: Inventory) -> None:
@@ -213,17 +240,18 @@ class Assistant(dspy.Module):
             return  # nothing to reason about
         try:
             inquiry.written = await self.synthesise.acall(
-                inquiry.with_gaps(brief), _said(inquiry), self._models, inquiry.gaps, deadline=inquiry.until
+                inquiry.with_gaps(brief),
+                _said(inquiry),
+                self._models,
+                inquiry.gaps,
+                shown=inquiry.shown,
+                deadline=inquiry.until,
             )
         except SreError as error:
             DEGRADED.labels("synthesise", error.reason if isinstance(error, ModelError) else "failed").inc()
             inquiry.gaps.add(f"model: {error}; the answer was written by code")
-            if isinstance(error, ModelUnavailable) and self._last_good is not None and inquiry.live:
-                try:
-                    key = key_of(brief.question)
-                    inquiry.last_good = await asyncio.to_thread(self._last_good.recall, key, inquiry.asked_at)
-                except StoreError as unreadable:
-                    inquiry.gaps.add(str(unreadable))
+            if isinstance(error, ModelUnavailable):
+                await self._memory.recall(inquiry)
 
     def _answer(self, inquiry: Inquiry) -> Answer:
         """The model's words where they stand, else its older ones, else code's. All else is code's in any case."""
@@ -247,38 +275,6 @@ class Assistant(dspy.Module):
             )
         if inquiry.last_good is not None:
             return still_true(*inquiry.last_good, answer, inquiry.with_gaps(brief)) or answer
-        return answer
-
-    async def _talk(self, inquiry: Inquiry, stack: AsyncExitStack) -> Talk | None:
-        """Hold the question's session until its answer is remembered; two questions at once would not know of each other."""
-        if self._sessions is None or inquiry.session_id is None:
-            return None
-        try:
-            wait_s = self.deadline_s * PATIENCE
-            talk = await stack.enter_async_context(self._sessions.turn(inquiry.session_id, wait_s=wait_s))
-        except StoreError as error:
-            inquiry.gaps.add(f"{error}; this question stands alone")
-            return None
-        if not talk.alone:
-            inquiry.gaps.add("session: its last question is still being answered; this one does not know of it")
-        inquiry.conversation = talk.conversation
-        return talk
-
-    async def _remembered(self, answer: Answer, inquiry: Inquiry, talk: Talk | None) -> Answer:
-        """The answer, once what later questions need of it is stored."""
-        brief = inquiry.brief
-        if brief is None:
-            return answer
-        try:
-            if talk is not None:
-                await talk.remember(turn_of(brief.question, answer, brief))
-                if self.lasting and self._models is not None and self._sessions is not None:
-                    self.shorten.start(self._sessions, self._models, talk.conversation.session_id)
-            alone = inquiry.conversation is None or not inquiry.conversation.turns
-            if answer.mode == "llm" and inquiry.live and alone and self._last_good is not None:
-                await asyncio.to_thread(self._last_good.keep, key_of(brief.question), answer, inquiry.asked_at)
-        except StoreError as error:
-            return answer.model_copy(update={"gaps": (*answer.gaps, f"{error}; this answer is not remembered")})
         return answer
 
 

@@ -9,8 +9,12 @@ from datetime import datetime, timedelta
 from core.redact import redact_mapping
 from core.vocabulary import Alert, Window
 from pipeline.brief import Gaps
+from pipeline.progress import Reading, reading
 from pipeline.sources import Sources, guarded
-from tools.alerts import merge_alerts
+from pipeline.wording import listed, plural
+from tools.alerts import AlertSource, merge_alerts
+
+NAMED = 3
 
 
 async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Gaps) -> tuple[Alert, ...] | None:
@@ -19,11 +23,13 @@ async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Ga
     None, with a gap that says why, when no source could tell.
     """
     if now - at < sources.present and sources.alert_sources:
-        lists = await asyncio.gather(*(guarded(gaps, source.name, source.alerts()) for source in sources.alert_sources))
+        lists = await asyncio.gather(*(_live(source, gaps) for source in sources.alert_sources))
         if any(found is not None for found in lists):
             return _redacted(merge_alerts([found for found in lists if found is not None]))
     if sources.prometheus is not None:
-        recorded = await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at))
+        with reading("prometheus") as read:
+            recorded = await guarded(gaps, "prometheus", sources.prometheus.alerts_at(at))
+            _say(read, recorded)
         if recorded is not None and now - at < sources.present and sources.alert_sources:
             gaps.add("alerts: Prometheus told them instead, which knows nothing of silences and of other senders")
         return None if recorded is None else _redacted(recorded)
@@ -35,6 +41,22 @@ async def current_alerts(sources: Sources, at: datetime, now: datetime, gaps: Ga
     elif now - at >= sources.present:
         gaps.add("alerts: Alertmanager keeps no history; a past moment needs Prometheus or Grafana")
     return None
+
+
+async def _live(source: AlertSource, gaps: Gaps) -> Sequence[Alert] | None:
+    with reading(source.name) as read:
+        found = await guarded(gaps, source.name, source.alerts())
+        _say(read, found)
+    return found
+
+
+def _say(read: Reading, alerts: Sequence[Alert] | None) -> None:
+    if alerts is None:
+        read.failed()
+        return
+    firing = list(dict.fromkeys(alert.name for alert in alerts if alert.state == "firing"))
+    count = sum(alert.state == "firing" for alert in alerts)
+    read.found(f"{plural(count, 'alert')} firing: {listed(firing, limit=NAMED)}" if firing else "no alert is firing")
 
 
 async def alert_history(sources: Sources, window: Window, gaps: Gaps) -> tuple[Alert, ...] | None:

@@ -21,12 +21,13 @@ from pipeline.measurable import is_measurable, narrowed, tell_unmeasured, tell_u
 from pipeline.measure import Measurer
 from pipeline.movement import movement, onset_of
 from pipeline.parameters import Parameters
+from pipeline.progress import reading
 from pipeline.rankings import with_rankings
 from pipeline.signals import Domain, Signal, load_domain
 from pipeline.sources import Sources, guarded
 from pipeline.suspects import with_changes, with_suspects
 from pipeline.telling import telling
-from pipeline.wording import listed, moment
+from pipeline.wording import listed, moment, plural
 from tools.inventory import Inventory
 
 NO_SIGNALS: frozenset[str] = frozenset(
@@ -36,6 +37,7 @@ BROAD = ("status", "clarify", "alert_summary", "rca_draft")
 EVIDENCE_WINDOW = timedelta(hours=1)
 MAX_EVIDENCE_PER_QUESTION = 8
 MAX_ALERTS = 5
+NAMED = 3
 ALTERNATIVES = 3
 LEFT_OUT_OF_SWEEPS = frozenset({"requests", "network_in", "network_out"})
 """More of these is not wrong by itself."""
@@ -87,7 +89,7 @@ class Gatherer:
                 self._sources.prometheus, inventory, gaps, question.at, zone=self._zone, baselines=baselines
             )
             await tell_unmeasured(question, self._sources.prometheus, gaps)
-            findings = tuple(await measurer.measure(signals))
+            findings = await _measured(measurer, signals)
             if not findings and not any(line.startswith("prometheus: ") for line in gaps.lines):
                 phrases = listed([signal.phrase for signal in signals], limit=3)
                 gaps.add(f"prometheus: nothing is recorded at {moment(question.at, self._zone)} about {phrases}")
@@ -246,6 +248,18 @@ class Gatherer:
         if not names or question.intent in BROAD or any(family.general for family in families):
             return list(dict.fromkeys([*names, *self._domain.signals]))
         return list(dict.fromkeys(names))
+
+
+async def _measured(measurer: Measurer, signals: Sequence[Signal]) -> tuple[Finding, ...]:
+    with reading("prometheus") as read:
+        findings = tuple(await measurer.measure(signals))
+        abnormal = sorted((f for f in findings if f.abnormal), key=lambda finding: -finding.severity)
+        worst = f": {listed([f'{f.entity} {f.signal.phrase}' for f in abnormal], limit=NAMED)}" if abnormal else ""
+        out = f"{len(abnormal)} out of the ordinary{worst}" if abnormal else "nothing out of the ordinary"
+        read.found(f"{plural(len(signals), 'signal')} measured, {plural(len(findings), 'value')}, {out}")
+        if not findings:
+            read.failed(f"nothing is recorded of {plural(len(signals), 'signal')}")
+    return findings
 
 
 def _alerts_about(question: Question, inventory: Inventory, alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:

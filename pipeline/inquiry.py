@@ -9,6 +9,7 @@ from datetime import datetime
 from core.vocabulary import Answer
 from pipeline.brief import Brief, Gaps
 from pipeline.conversation import Conversation
+from pipeline.draft_shown import DraftShown
 from pipeline.synthesise import Written
 
 LAST_WORD_S = 0.5
@@ -30,6 +31,8 @@ class Inquiry:
     brief: Brief | None = None
     written: Written | None = None
     last_good: tuple[Answer, datetime] | None = None
+    shown: DraftShown = field(default_factory=lambda: DraftShown(("answer", "draft")))
+    """What whoever watches has read of the answer."""
 
     @property
     def until(self) -> float:

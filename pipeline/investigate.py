@@ -15,8 +15,10 @@ import dspy
 from core.errors import ModelError
 from core.telemetry import DEGRADED
 from pipeline.brief import Brief, Gaps
+from pipeline.conversation import cut
 from pipeline.firing import alert_history
 from pipeline.language_model import Models
+from pipeline.progress import reading
 from pipeline.render import fenced, render
 from pipeline.sources import Sources
 from signatures.investigate import Investigate
@@ -28,6 +30,8 @@ REMEMBERED_CHARACTERS = 4_000
 """Of what the steps so far gave, newest last; about 1,000 tokens."""
 MAX_BRIEF_TOKENS = 2_000
 MAX_PASSAGES = 5
+SHOWN = 120
+"""Characters of what a tool said, for whoever watches."""
 CONFIDENT = 0.5
 """A cause of at least this confidence is not looked into further."""
 ANSWERED_BY_CODE = frozenset(
@@ -119,8 +123,10 @@ class Investigator(dspy.Module):
                 continue
             trail.asked.add(key)
             try:
-                async with asyncio.timeout_at(deadline):
-                    found = await toolbox.call(tool, arguments)
+                with reading(f"model: {tool}") as read:
+                    async with asyncio.timeout_at(deadline):
+                        found = await toolbox.call(tool, arguments)
+                    read.found(cut(" ".join(found.text.split()), SHOWN))
             except TimeoutError:
                 gaps.add(f"model: looked no further after {STEPS - left + 1} of {STEPS} steps ({tool} took too long)")
                 return brief

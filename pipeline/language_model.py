@@ -41,19 +41,22 @@ class Models:
         self._lms = lms
 
     @contextmanager
-    def step(self, step: Step, *, deadline: float | None = None) -> Iterator[None]:
+    def step(
+        self, step: Step, *, deadline: float | None = None, show: Callable[[str | None], None] | None = None
+    ) -> Iterator[None]:
         """What runs inside uses this step's model. Raises ModelUnavailable, ModelRefused or BadModelAnswer for all that fails there.
 
         `deadline`, on the event loop's clock (`loop.time()`), cuts calls and waits for retries short; without it a call has
-        SRE_LM_TIMEOUT_S. Cancellation, a TimeoutError of the caller's own, and errors that are not about the model pass through.
+        SRE_LM_TIMEOUT_S. `show` takes the words while they are written, and None where they begin anew. Cancellation, a
+        TimeoutError of the caller's own, and errors that are not about the model pass through.
         """
         import dspy  # takes a second to import
 
-        from pipeline.model_engine import DEADLINE
+        from pipeline.model_engine import DEADLINE, SHOW
         from pipeline.model_errors import at_the_boundary
         from pipeline.plain_adapter import PlainAdapter
 
-        token = DEADLINE.set(deadline)
+        token, showing = DEADLINE.set(deadline), SHOW.set(show)
         try:
             with dspy.context(lm=self._lms[step], adapter=PlainAdapter(), disable_history=True, **_no_idle_trace()):
                 yield
@@ -65,6 +68,7 @@ class Models:
             raise known from None
         finally:
             DEADLINE.reset(token)
+            SHOW.reset(showing)
 
     def lm(self, step: Step) -> Any:
         """The `dspy.LM` of a step, for optimisers, which ask by themselves."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from core.vocabulary import Evidence, Window
 from pipeline.brief import Brief, Gaps
 from pipeline.orders import gives_orders
+from pipeline.progress import reading
 from pipeline.sources import guarded
 from pipeline.wording import listed, moment, plural
 from tools.log_templates import SPIKE_LINES, MinedLogs, Template, mine
@@ -46,7 +47,12 @@ async def with_logs(brief: Brief, logs: LogSource | None, gaps: Gaps, *, deadlin
     levels = () if asked and entities and not re.search(ERRORS_WANTED, question.text.lower()) else ("error", "warning")
     deadline_s = min(deadline_s, ASKED_DEADLINE_S if asked else DEADLINE_S)
     mining = mine(logs, _window(brief, asked=asked), entities=entities, levels=levels, deadline_s=deadline_s)
-    mined = await guarded(gaps, "logs", mining)
+    with reading("logs") as read:
+        mined = await guarded(gaps, "logs", mining)
+        if mined is None:
+            read.failed()
+        else:
+            read.found(f"{plural(mined.lines, 'line')} of {plural(len(mined.templates), 'kind')}")
     for line in mined.gaps if mined else ():
         gaps.add_of("logs", line)
     mined = _without_orders(mined, gaps) if mined else None

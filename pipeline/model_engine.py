@@ -30,6 +30,9 @@ stamina.instrumentation.set_on_retry_hooks(())
 DEADLINE: ContextVar[float | None] = ContextVar("model_deadline", default=None)
 """When the current step has to be over, on the event loop's clock (`loop.time()`)."""
 
+SHOW: ContextVar[Callable[[str | None], None] | None] = ContextVar("model_show", default=None)
+"""Takes the model's words as they come, None each time that it begins; without one an answer is asked for whole."""
+
 _ATTEMPTS = 3
 _MAY_PASS = (lm15.RateLimitError, lm15.ServerError, lm15.TimeoutError, lm15.TransportError)
 _CHARS_PER_TOKEN = 4
@@ -167,11 +170,20 @@ class ModelEngine:
             wait_jitter=longest_wait / 5,
         ):
             with attempt, self._reported(request) as report:
-                response = await self._in_time(self._line.upstream().complete(request), budget)
+                response = await self._in_time(self._asked(request), budget)
                 report.usage = response.usage
                 self._refuse_unfinished(response.finish_reason)
                 return response
         raise AssertionError("stamina always runs at least one attempt")
+
+    async def _asked(self, request: lm15.Request) -> lm15.Response:
+        """The whole answer, its words shown to whoever watches while they come."""
+        show = SHOW.get()
+        if show is None:
+            return await self._line.upstream().complete(request)
+        show(None)
+        async with aclosing(_shown(self._line.upstream().stream(request), show)) as events:
+            return await lm15.amaterialize_response(events, request)
 
     async def _in_time(self, waiting: Awaitable[_T], budget: _Budget) -> _T:
         try:
@@ -232,6 +244,14 @@ class ModelEngine:
             tokens = _tokens(self._line.endpoint, report.usage or lm15.Usage())
             call = ModelCall(at, self._line.endpoint.name, self._step, seconds=seconds, outcome=outcome, **tokens)
             self._policy.on_call(call)
+
+
+async def _shown(events: AsyncGenerator[Any, None], show: Callable[[str | None], None]) -> AsyncGenerator[Any, None]:
+    async with aclosing(events):
+        async for event in events:
+            if event.type == "delta" and event.delta.type == "text":
+                show(event.delta.text)
+            yield event
 
 
 class BlockingEngine:

@@ -14,8 +14,10 @@ from core.vocabulary import Alert, Passage
 from pipeline.brief import Brief, Gaps
 from pipeline.freshness import freshness_note, unknown_names
 from pipeline.orders import without_orders
+from pipeline.progress import Found, PassagesFound, reading, tell
 from pipeline.signals import load_domain
 from pipeline.sources import Knowledge
+from pipeline.wording import plural
 from tools.sharing import Sharing
 
 PASSAGES = 3
@@ -39,7 +41,7 @@ async def retrieve(
     if knowledge is None:
         gaps.add("runbooks: none are indexed (run: sre ingest)")
         return brief
-    with busy("retrieval"):
+    with busy("retrieval"), reading("runbooks") as read:
         try:
             wanted = words or search_words(brief)
             # All that the result depends on, and the event loop that waits for it.
@@ -54,10 +56,20 @@ async def retrieve(
             search = partial(asyncio.to_thread, _search, knowledge, brief, wanted)
             passages, nearest = await (sharing or Sharing()).once(key, search)
         except SreError as error:
+            read.failed()
             gaps.add(f"runbooks: {error}")
             return brief
+        read.found(
+            f"the best of {plural(len(passages), 'passage')}: {passages[0].document}" if passages else "no page answers"
+        )
     numbered = tuple(_as_data(p, gaps).model_copy(update={"id": f"K{n}"}) for n, p in enumerate(passages, start=1))
+    if numbered:
+        tell(PassagesFound(passages=tuple(_without_text(passage) for passage in numbered)))
     return replace(brief, passages=numbered, nearest_pages=tuple(nearest))
+
+
+def _without_text(passage: Passage) -> Found:
+    return Found(id=passage.id, document=passage.document, heading=passage.heading, score=passage.score)
 
 
 def _as_data(passage: Passage, gaps: Gaps) -> Passage:

@@ -71,6 +71,20 @@ class Sources:
     _inventory: tuple[float, AnsibleInventory, Inventory] | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is configured, in the order in which a question reads it."""
+        named = {
+            "prometheus": self.prometheus,
+            **{source.name: source for source in self.alert_sources},
+            "grafana": self.grafana,
+            **{f"changes: {source.name}": source for source in self.changes},
+            "logs": self.logs,
+            "runbooks": self.knowledge,
+            "ansible": self.ansible,
+        }
+        return tuple(name for name, source in named.items() if source is not None)
+
     async def inventory(self, at: datetime | None, gaps: Gaps) -> Inventory:
         """Hosts, guests and services as they were at `at`; the present one, when complete, is kept for a minute.
 

@@ -14,10 +14,12 @@ from pipeline.log_activity import with_active_service
 from pipeline.log_cause import SINCE, UNTIL, with_log_cause
 from pipeline.movement import topology_of
 from pipeline.orders import gives_orders
+from pipeline.progress import reading
 from pipeline.ranking.change_signs import RELEASES
 from pipeline.ranking.change_weights import ChangeWeights
 from pipeline.ranking.changes import Candidates, RankedChange
 from pipeline.ranking.shifts import BEYOND
+from pipeline.wording import plural
 from tools.changes.merge import merge_changes
 from tools.changes.source import ChangeList, ChangeSource
 from tools.inventory import Inventory
@@ -54,12 +56,21 @@ async def changes_in(
 
 
 async def _read(source: ChangeSource, window: Window, gaps: Gaps) -> ChangeList | None:
-    try:
-        async with asyncio.timeout(SOURCE_DEADLINE_S):
-            return await source.changes(window, limit=MAX_CHANGES)
-    except TimeoutError:
-        gaps.add(f"changes: {source.name}: no answer within {SOURCE_DEADLINE_S:g} s; changes from there are missing")
-        return None
+    with reading(f"changes: {source.name}") as read:
+        try:
+            async with asyncio.timeout(SOURCE_DEADLINE_S):
+                found = await source.changes(window, limit=MAX_CHANGES)
+        except TimeoutError:
+            read.failed(f"no answer within {SOURCE_DEADLINE_S:g} s")
+            gaps.add(
+                f"changes: {source.name}: no answer within {SOURCE_DEADLINE_S:g} s; changes from there are missing"
+            )
+            return None
+        newest = f", the newest: {found.changes[-1].title}" if found.changes else ""
+        read.found(f"{plural(found.available, 'change')}{newest}")
+        if found.gaps and not found.changes:
+            read.failed(found.gaps[0])
+        return found
 
 
 def entity_of(change: Change, inventory: Inventory) -> str | None:

@@ -11,7 +11,9 @@ from core.errors import BadModelAnswer, ModelError
 from core.redact import redact
 from core.vocabulary import Cause
 from pipeline.brief import Brief, Gaps
+from pipeline.draft_shown import DraftShown
 from pipeline.language_model import Models
+from pipeline.progress import Cut, Verification, tell
 from pipeline.render import candidates, numbered, render
 from pipeline.tokens import count_tokens
 from pipeline.verify import Problem, Verdict, facts_of, verify
@@ -51,22 +53,32 @@ class Synthesiser(dspy.Module):
         self.draft = dspy.Predict(DraftRca)
 
     async def aforward(
-        self, brief: Brief, conversation: str, models: Models, gaps: Gaps, *, deadline: float | None = None
+        self,
+        brief: Brief,
+        conversation: str,
+        models: Models,
+        gaps: Gaps,
+        *,
+        shown: DraftShown,
+        deadline: float | None = None,
     ) -> Written:
-        """Raises ModelError when nothing usable was written: BadModelAnswer when too little of it stands."""
+        """Raises ModelError when nothing usable was written: BadModelAnswer when too little of it stands.
+
+        Drafts are `shown` while they are written, and what checking them gave is told.
+        """
         question = brief.question.text
-        written = await self._draft(brief, question, conversation, models, gaps, deadline=deadline)
-        verdict = check(written, brief)
+        written = await self._draft(brief, question, conversation, models, gaps, shown=shown, deadline=deadline)
+        verdict = checked(written, brief)
         if verdict.problems:
             again = CORRECTION.format(question=question, draft=written.text, problems=_told(verdict.problems))
             try:
-                second = await self._draft(brief, again, conversation, models, gaps, deadline=deadline)
+                second = await self._draft(brief, again, conversation, models, gaps, shown=shown, deadline=deadline)
             except ModelError as error:
                 if verdict.core_lost:
                     raise
                 gaps.add(f"model: it could not correct its answer ({error})")
             else:
-                corrected = check(second, brief)
+                corrected = checked(second, brief)
                 if (corrected.core_lost, -corrected.kept) <= (verdict.core_lost, -verdict.kept):
                     written, verdict = second, corrected
         for problem in verdict.problems[:MAX_TOLD]:
@@ -76,7 +88,15 @@ class Synthesiser(dspy.Module):
         return Written(redact(verdict.text), less_sure(written.cause, verdict))
 
     async def _draft(
-        self, brief: Brief, question: str, conversation: str, models: Models, gaps: Gaps, *, deadline: float | None
+        self,
+        brief: Brief,
+        question: str,
+        conversation: str,
+        models: Models,
+        gaps: Gaps,
+        *,
+        shown: DraftShown,
+        deadline: float | None,
     ) -> Written:
         room = models.context_tokens - models.output_tokens - FIXED_TOKENS
         room -= count_tokens(question) + count_tokens(conversation)
@@ -84,17 +104,27 @@ class Synthesiser(dspy.Module):
         for line in rendered.left_out:
             gaps.add(line)
         if brief.question.intent == "rca_draft":
-            with models.step("rca", deadline=deadline):
+            with models.step("rca", deadline=deadline, show=shown):
                 drafted = await self.draft.acall(brief=rendered.text, question=question)
+            shown.finish()
             return Written(drafted.draft, numbered(drafted.cause, candidates(brief)))
-        with models.step("synthesise", deadline=deadline):
+        with models.step("synthesise", deadline=deadline, show=shown):
             answered = await self.write.acall(brief=rendered.text, conversation=conversation, question=question)
+        shown.finish()
         return Written(answered.answer, numbered(answered.cause, candidates(brief)))
 
 
 def check(written: Written, brief: Brief) -> Verdict:
     """Every claim against what the brief holds."""
     return verify(written.text, facts_of(brief), cause=written.cause)
+
+
+def checked(written: Written, brief: Brief) -> Verdict:
+    """The same, told to whoever watches."""
+    verdict = check(written, brief)
+    cut = (Cut(sentence=redact(p.sentence[:MAX_SENTENCE]), why=redact(p.what)) for p in verdict.problems[:MAX_TOLD])
+    tell(Verification(checked=True, kept=verdict.kept, cut=tuple(cut)))
+    return verdict
 
 
 def less_sure(cause: Cause | None, verdict: Verdict) -> Cause | None:
