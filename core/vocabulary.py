@@ -82,7 +82,8 @@ class Alert(Frozen):
 class SeriesSummary(Frozen):
     """What a range query said of one series, computed in code; the raw matrix is never passed on.
 
-    `points` is at most 240 (unix seconds, value) pairs for a plot; `trend_per_hour` is the slope of a robust line in the
+    `points` is at most 240 (unix seconds, value) pairs for a plot, `usual` at most as many (unix seconds, low, high) of the band that
+    is normal, and `usual_from` says where that comes from; `unit` is one of `signals.yaml`, empty where it is not known; `trend_per_hour` is the slope of a robust line in the
     series' unit per hour; `onset` is where it left its own earlier level, if it did; `gaps` counts missing stretches.
     """
 
@@ -98,6 +99,9 @@ class SeriesSummary(Frozen):
     gaps: int = 0
     samples: int = 0
     points: tuple[tuple[float, float], ...] = ()
+    unit: str = ""
+    usual: tuple[tuple[float, float, float], ...] = ()
+    usual_from: str = ""
 
 
 class Evidence(Frozen):

@@ -18,7 +18,7 @@ from pipeline.baselines import Baseline, hours_of_week
 from pipeline.brief import Finding, Gaps
 from pipeline.signals import Signal
 from pipeline.sources import guarded
-from pipeline.wording import subject, summary_of
+from pipeline.wording import listed, subject, summary_of
 from tools.inventory import Inventory
 from tools.prometheus import Prometheus, Sample
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # SQLAlchemy: what has no database must not wait for it
 NORMAL_RATE_WINDOW_S = 300
 """History may be kept at a coarser resolution than the present, so its rates use a wide window."""
 
+LEARNT = "learnt for this hour of the week"
 _Key = tuple[tuple[str, str], ...]
 _Values = dict[_Key, tuple[dict[str, str], float]]
 
@@ -191,6 +192,8 @@ class Measurer:
         """The finding as an evidence item (not yet numbered), with its course over the window."""
         query = await self.query_of(finding)
         series = await self.course(finding, window)
+        if series is not None:
+            series = await self._with_usual(series, finding)
         return Evidence(
             id="",
             source="prometheus",
@@ -203,6 +206,21 @@ class Measurer:
             returned=1 if series else 0,
             available=1,
         )
+
+    async def _with_usual(self, series: SeriesSummary, finding: Finding) -> SeriesSummary:
+        """The series with its unit, and the band that is normal for it: what was learnt of each hour, else what was measured before."""
+        times = [at for at, _ in series.points]
+        baseline = (await self._learnt([finding.signal])).get(finding.signal.name)
+        edges = baseline.edges(finding.labels, hours_of_week(times, self._zone)) if baseline and times else None
+        if edges is not None:
+            learnt = zip(times, *(edge.tolist() for edge in edges), strict=True)
+            band = tuple((at, low, high) for at, low, high in learnt if math.isfinite(low) and math.isfinite(high))
+            return series.model_copy(update={"unit": finding.signal.unit, "usual": band, "usual_from": LEARNT})
+        before = {"yesterday": finding.yesterday, "last week": finding.last_week, "an hour before": finding.an_hour_ago}
+        known = {when: value for when, value in before.items() if value is not None}
+        band = tuple((at, min(known.values()), max(known.values())) for at in (times[:1] + times[-1:])) if known else ()
+        told = {"unit": finding.signal.unit, "usual": band, "usual_from": listed(list(known)) if known else ""}
+        return series.model_copy(update=told)
 
 
 def _value(values: _Values, key: _Key) -> float | None:

@@ -13,7 +13,7 @@ from core.vocabulary import Cause
 from pipeline.brief import Brief, Gaps
 from pipeline.draft_shown import DraftShown
 from pipeline.language_model import Models
-from pipeline.progress import Cut, Verification, tell
+from pipeline.progress import Cut, Verification, is_watched, tell
 from pipeline.render import candidates, numbered, render
 from pipeline.tokens import count_tokens
 from pipeline.verify import Problem, Verdict, facts_of, verify
@@ -104,11 +104,11 @@ class Synthesiser(dspy.Module):
         for line in rendered.left_out:
             gaps.add(line)
         if brief.question.intent == "rca_draft":
-            with models.step("rca", deadline=deadline, show=shown):
+            with models.step("rca", deadline=deadline, show=shown if is_watched() else None):
                 drafted = await self.draft.acall(brief=rendered.text, question=question)
             shown.finish()
             return Written(drafted.draft, numbered(drafted.cause, candidates(brief)))
-        with models.step("synthesise", deadline=deadline, show=shown):
+        with models.step("synthesise", deadline=deadline, show=shown if is_watched() else None):
             answered = await self.write.acall(brief=rendered.text, conversation=conversation, question=question)
         shown.finish()
         return Written(answered.answer, numbered(answered.cause, candidates(brief)))

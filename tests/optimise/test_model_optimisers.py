@@ -157,7 +157,13 @@ def test_each_optimiser_runs_and_a_resumed_run_sends_nothing(
 
 
 @pytest.mark.parametrize("method", ["gepa", "bootstrap"])
-def test_ctrl_c_loses_nothing(staged: SimpleNamespace, method: Method, tmp_path: Path) -> None:
+def test_ctrl_c_loses_nothing(
+    staged: SimpleNamespace, method: Method, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    # A shell that runs the tests in the background has them ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def interrupting(asked: Asked) -> Reply:
         if len(server.asked) == 4:
             os.kill(os.getpid(), signal.SIGINT)
