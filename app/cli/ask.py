@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.screen import Batch, read_lines, working
+from app.cli.watching import ask_once
 from core.clock import parse_at
 from core.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from core.vocabulary import Answer
-    from pipeline.assistant import Assistant
 
 
 def ask(
@@ -36,25 +33,17 @@ def ask(
     from pipeline.classify import check_question
 
     text = check_question(question)
-    with working("looking"):
+    with working("looking") as say:
         from app.wiring import build_assistant
         from core.settings import load_settings
 
-        answer = asyncio.run(ask_once(build_assistant(load_settings()), text, at=moment, session=session))
+        answer = asyncio.run(ask_once(build_assistant(load_settings()), text, at=moment, session=session, say=say))
     if as_json:
         print(answer.model_dump_json(indent=2))
         return
     from app.cli.answer import show
 
     show(answer)
-
-
-async def ask_once(
-    assistant: Assistant, text: str, *, at: datetime | None = None, session: str | None = None
-) -> Answer:
-    """In an event loop of its own, whose connections are closed behind it."""
-    async with assistant:
-        return await assistant.ask(text, at=at, session_id=session)
 
 
 def _ask_batch(path: str) -> None:

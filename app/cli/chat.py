@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.screen import say, say_error, working
+from app.cli.watching import watch
 from core import clock
 from core.errors import SreError
 
@@ -40,8 +41,8 @@ def chat(
     with asyncio.Runner() as runner, closing_behind(assistant, runner):  # one loop, so that connections stay open
         for question in questions():
             try:
-                with working("looking"):
-                    answer = runner.run(assistant.ask(question, session_id=session_id))
+                with working("looking") as told:
+                    answer = runner.run(watch(assistant, question, session=session_id, say=told))
             except SreError as error:
                 say_error(str(error))
             except KeyboardInterrupt:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.ask import ask_once
 from app.cli.screen import working
+from app.cli.watching import ask_once
 from core.clock import parse_at
 
 
@@ -25,11 +25,11 @@ def rca(
     from pipeline.rca import question_about
 
     question = question_about(subject)
-    with working("looking"):
+    with working("looking") as say:
         from app.wiring import build_assistant
         from core.settings import load_settings
 
-        answer = asyncio.run(ask_once(build_assistant(load_settings()), question, at=moment))
+        answer = asyncio.run(ask_once(build_assistant(load_settings()), question, at=moment, say=say))
     if as_json:
         print(answer.model_dump_json(indent=2))
         return

@@ -25,16 +25,21 @@ def say_error(line: str) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """A spinner on a terminal, one plain line elsewhere, for as long as the work inside takes."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal, one plain line elsewhere, for as long as the work inside takes.
+
+    What is yielded shows a line of progress on a terminal, and nothing elsewhere.
+    """
     if not sys.stderr.isatty():
         say(f"{what} …")
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(f"{what} …"):
-        yield
+    console = Console(stderr=True)
+    with console.status(f"{what} …"):
+        yield lambda line: console.print(Text(redact(line), style="dim"), soft_wrap=True)
 
 
 @contextmanager
