@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -18,17 +20,23 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.baseline_refresh import build_learner, kept_fresh
 from app.health import check_health, overall
+from app.page.asking import Asking
+from app.page.backing import Backing
+from app.page.safe_html import hosts_of
 from app.streaming import EVENTS, STREAMED, as_events, begun
+from app.transcript import Transcript
 from app.wiring import build_assistant, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
 from core.settings import Settings
+from core.store import FILE_NAME, Store
 from core.telemetry import REGISTRY
 from core.vocabulary import Alert, Answer, Timeline
 from optimise.answer_traces import AnswerTraces
 from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
 from pipeline.rca import question_about
+from pipeline.sources import Sources
 from pipeline.time_lengths import parse_length
 
 MAX_BODY_BYTES = 65_536
@@ -77,8 +85,8 @@ class FiringAlerts(BaseModel):
     gaps: list[str]
 
 
-def build_api(settings: Settings) -> FastAPI:
-    """The application over the given settings."""
+def build_api(settings: Settings, *, page: bool = False) -> FastAPI:
+    """The application over the given settings, with the web page where it is wanted."""
     sources = build_sources(settings)
     assistant = build_assistant(settings, sources)
     assistant.lasting = True
@@ -86,10 +94,13 @@ def build_api(settings: Settings) -> FastAPI:
 
     traces = AnswerTraces(settings.mlflow_tracking_uri, settings.data_dir, on=settings.mlflow_traces)
 
+    asking = Asking(assistant, Transcript(Store(settings.data_dir / FILE_NAME)), on_answer=traces.recorded)
+
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
         async with assistant, kept_fresh(sources.baselines, learner):
             yield
+            await asking.aclose()
         await asyncio.to_thread(traces.close)
 
     api = FastAPI(
@@ -137,7 +148,7 @@ def build_api(settings: Settings) -> FastAPI:
     async def timeline(at: str | None = None, around: str = "2h") -> Timeline:
         """Alerts, changes, shifts and log lines around a moment (ISO 8601 with a zone; now if left out), in the order of time."""
         moment = parse_at(at, field="at") if at is not None else None
-        return await build_timeline(settings, sources, at=moment, around=parse_length(around, field="around"))
+        return await _timeline(settings, sources, moment, parse_length(around, field="around"))
 
     @api.get("/health")
     async def health() -> JSONResponse:
@@ -152,7 +163,24 @@ def build_api(settings: Settings) -> FastAPI:
         """The assistant's own metrics, for Prometheus."""
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
+    if page:
+        _show_page(api, settings, sources, asking)
     return api
+
+
+def _show_page(api: FastAPI, settings: Settings, sources: Sources, asking: Asking) -> None:
+    from app.page.build import PATH, mount_page  # four seconds
+
+    see = partial(_timeline, settings, sources)
+    mount_page(api, Backing(settings, sources, asking, asking.transcript, hosts_of(settings), see))
+
+    @api.get("/", include_in_schema=False)
+    async def front() -> RedirectResponse:
+        return RedirectResponse(f"{PATH}/")
+
+
+async def _timeline(settings: Settings, sources: Sources, at: datetime | None, around: timedelta) -> Timeline:
+    return await build_timeline(settings, sources, at=at, around=around)
 
 
 def _guard(api: FastAPI, settings: Settings) -> None:

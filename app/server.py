@@ -22,7 +22,7 @@ def _config(settings: Settings) -> object:
 
     require_loopback(settings.host)
     return uvicorn.Config(
-        build_api(settings), host=settings.host, port=settings.port, log_config=None, access_log=False
+        build_api(settings, page=True), host=settings.host, port=settings.port, log_config=None, access_log=False
     )
 
 

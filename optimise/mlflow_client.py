@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # three seconds
     from mlflow import MlflowClient
 
 DIRECTORY = "mlflow"
+DATABASE = f"{DIRECTORY}/mlflow.db"
 """In the data directory."""
 SETTING = "MLFLOW_TRACKING_URI"
 PATIENCE = {
@@ -51,7 +52,7 @@ CAUSES = (
 def backend_uri(uri: str | None, data_dir: Path) -> str:
     """What MLflow is told: the given server or database, else the file in the data directory."""
     if uri is None or not uri.strip():
-        return f"sqlite:///{data_dir.absolute() / DIRECTORY / 'mlflow.db'}"
+        return f"sqlite:///{data_dir.absolute() / DATABASE}"
     uri = uri.strip()
     if not re.match(r"[a-z][a-z0-9+.-]+:", uri) or uri.startswith("file:"):
         raise ConfigurationError(

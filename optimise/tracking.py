@@ -8,6 +8,8 @@ import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from core.clock import isoformat, now
 from core.errors import ConfigurationError, InvalidInput
 from optimise.comparison import Comparison
-from optimise.mlflow_client import SETTING, artifact_location, connect, impatient, plain_errors
+from optimise.mlflow_client import DATABASE, SETTING, artifact_location, connect, impatient, plain_errors
 from optimise.report import Report
 
 if TYPE_CHECKING:
@@ -29,6 +31,19 @@ KIND = "sre.kind"
 MAX_PROGRAM_BYTES = 5_000_000
 MAX_REPORT_BYTES = 100_000_000
 EVALUATIONS_LISTED = 100
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """A logged evaluation: shares 0..1 of its cases, when it began (UTC)."""
+
+    at: datetime
+    name: str
+    passed: float
+    confidently_wrong: float
+    cases: int
+    split: str
+    program: str
 
 
 class Tracking:
@@ -98,6 +113,30 @@ class Tracking:
                 [self.experiment_id], wanted, order_by=["attributes.start_time DESC"], max_results=EVALUATIONS_LISTED
             )
         return [(run.info.run_id, run.data.params.get("data_hash", "")) for run in runs]
+
+    def latest_evaluations(self, limit: int = 20) -> list[EvaluationRun]:
+        """The last finished evaluations, the latest first. Where nothing was ever logged, nothing is made."""
+        if self.uri is None and not (self.data_dir / DATABASE).exists():
+            return []
+        wanted = f"tags.`{KIND}` = 'evaluation' and attributes.status = 'FINISHED'"
+        with impatient(), plain_errors(self.uri, self.data_dir):
+            experiment = self.client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                return []
+            ids, order = [str(experiment.experiment_id)], ["attributes.start_time DESC"]
+            runs = self.client.search_runs(ids, wanted, order_by=order, max_results=limit)
+        return [
+            EvaluationRun(
+                at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+                name=run.info.run_name,
+                passed=run.data.metrics.get("passed", 0.0),
+                confidently_wrong=run.data.metrics.get("confidently_wrong", 0.0),
+                cases=int(run.data.params.get("cases", 0)),
+                split=run.data.params.get("split", ""),
+                program=run.data.params.get("program", ""),
+            )
+            for run in runs
+        ]
 
     def fetch(self, run_id: str, path: str, directory: Path, limit: int) -> Path:
         """An artefact as a file in `directory`. Raises ConfigurationError when it is missing or has more than `limit` bytes."""

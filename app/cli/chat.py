@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ import typer
 
 from app.cli.screen import say, say_error, working
 from app.cli.watching import watch
-from core import clock
+from app.session_ids import new_session_id
 from core.errors import SreError
 
 if TYPE_CHECKING:
@@ -57,11 +56,6 @@ def closing_behind(assistant: Assistant, runner: asyncio.Runner) -> Iterator[Non
         yield
     finally:
         runner.run(assistant.__aexit__())
-
-
-def new_session_id() -> str:
-    """Short enough to type, and not to be guessed from another one."""
-    return f"{clock.now():%Y%m%d-%H%M}-{secrets.token_hex(3)}"
 
 
 def questions() -> Iterator[str]:

@@ -1,0 +1,135 @@
+"""Puts the page together and mounts it on the API. Gradio takes four seconds to import, so only a server that shows the page does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from html import escape
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+from fastapi import FastAPI
+
+from app.page.alerts_html import alerts_html, headline, suggestions
+from app.page.backing import Backing
+from app.page.chat_tab import Chatting, chat_tab
+from app.page.numbers_tabs import INCIDENTS, REPORTS, evals_html, reliability_html
+from app.page.timeline_tab import looking, timeline_tab
+from core.clock import now
+from pipeline.brief import Gaps
+from pipeline.firing import current_alerts
+
+PATH = "/page"
+LIVE_S = 5.0
+"""How often what fires, and what another tab said, is looked at."""
+HERE = Path(__file__).parent
+Login = Callable[[str, str], bool]
+PRIVATE: Any = {"api_visibility": "private"}
+QUIET: Any = {"show_progress": "hidden", "queue": True, **PRIVATE}
+
+
+def mount_page(api: FastAPI, backing: Backing, *, login: Login | None = None) -> None:
+    """Serve the page at PATH of the API. With `login` nobody sees it who was not let in."""
+    gr.mount_gradio_app(
+        api,
+        build_page(backing),
+        path=PATH,
+        auth=login,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        show_error=False,
+        css_paths=[HERE / "page.css"],
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    )
+
+
+def build_page(backing: Backing) -> gr.Blocks:
+    with gr.Blocks(title="Homelab SRE assistant", analytics_enabled=False) as page:
+        live = gr.HTML("", elem_id="now")
+        with gr.Tabs(selected="chat") as tabs:
+            with gr.Tab("Chat", id="chat"):
+                chat = chat_tab()
+            with gr.Tab("Alerts", id="alerts"):
+                firing = gr.HTML("", elem_id="alerts")
+            with gr.Tab("Timeline", id="timeline") as of_timeline:
+                timeline = timeline_tab()
+            with gr.Tab("Incidents", id="incidents"):
+                gr.HTML(_empty(INCIDENTS))
+            with gr.Tab("Reports", id="reports"):
+                gr.HTML(_empty(REPORTS))
+            with gr.Tab("Reliability", id="reliability") as of_reliability:
+                reliability = gr.HTML("")
+            with gr.Tab("Evals", id="evals") as of_evals:
+                evals = gr.HTML("")
+        # Without a handler of its own for clicks: what the script sends is all that it tells.
+        buttons = gr.HTML("", js_on_load=(HERE / "page.js").read_text(encoding="utf-8"), elem_id="buttons")
+        timer = gr.Timer(LIVE_S)
+
+        chatting = Chatting(backing, chat)
+        asked = [chat.session, chat.box, chat.seen, chat.conversation, chat.others]
+        shown = [chat.conversation, chat.seen, chat.session, chat.others, chat.plotted]
+        for question in (chat.box.submit, chat.ask.click):
+            question(chatting.ask, [chat.box, chat.session], asked, **QUIET)
+        chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
+        chat.new.click(chatting.began, None, [*shown, chat.box], **QUIET)
+        chat.others.input(chatting.shown, [chat.others], shown, **QUIET)
+        kept = [chat.session, chat.plotted]
+        buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs, chat.plotted], **QUIET)
+
+        look = _what_fires(backing)
+        page.load(chatting.shown, [chat.session], shown, **QUIET)
+        page.load(look, None, [live, firing, chat.suggestions], **QUIET)
+        timer.tick(look, None, [live, firing, chat.suggestions], **QUIET)
+        follow = [chat.session, chat.seen, chat.plotted]
+        timer.tick(chatting.refreshed, follow, [chat.conversation, chat.seen], **QUIET)
+        show = looking(backing)
+        timeline.show.click(show, timeline.inputs, timeline.outputs, **PRIVATE)
+        of_timeline.select(show, timeline.inputs, timeline.outputs, **PRIVATE)
+
+        async def of_service() -> str:
+            return await reliability_html(backing)
+
+        async def of_runs() -> str:
+            return await evals_html(backing)
+
+        of_reliability.select(of_service, None, reliability, **PRIVATE)
+        of_evals.select(of_runs, None, evals, **PRIVATE)
+    page.queue(default_concurrency_limit=None)
+    return cast("gr.Blocks", page)
+
+
+def _pressed(chatting: Chatting, tabs: gr.Tabs) -> Callable[..., AsyncGenerator[Any]]:
+    """What a button of an answer, an alert or a suggestion does."""
+
+    async def press(session_id: str, plotted: list[int], event: gr.EventData) -> AsyncGenerator[Any]:
+        told = {name: value for name, value in event._data.items() if isinstance(value, str)}  # noqa: SLF001  Gradio has no other way to all of it
+        match told.get("action"):
+            case "ask":
+                first = {tabs: gr.Tabs(selected="chat")}
+                async for changed in chatting.ask(told.get("question", ""), session_id):
+                    yield {**changed, **first}
+                    first = {}
+            case "judge":
+                await chatting.judged(told.get("row", ""), told.get("verdict", ""), told.get("comment", ""))
+                yield {tabs: gr.skip()}
+            case "plots":
+                yield await chatting.with_plots(session_id, told.get("row", ""), plotted)
+
+    return press
+
+
+def _what_fires(backing: Backing) -> Callable[[], Any]:
+    async def look() -> tuple[str, str, str]:
+        gaps, moment = Gaps(), now()
+        alerts = await current_alerts(backing.sources, moment, moment, gaps)
+        cards = alerts_html(alerts, gaps.lines, now=moment, zone=backing.zone, hosts=backing.hosts)
+        return headline(alerts, moment, backing.zone), cards, suggestions(alerts)
+
+    return look
+
+
+def _empty(what_will_fill_it: str) -> str:
+    return f'<p class="hint">{escape(what_will_fill_it)}</p>'

@@ -1,0 +1,33 @@
+// What HTML alone cannot do: a citation opens what it stands for, and buttons in answers and lists tell the server.
+// `trigger` is Gradio's; the server gets the button's data attributes and nothing else.
+const shown = (number) => {
+  const item = document.getElementById(number);
+  if (!item) return false;
+  document.querySelectorAll("details.shown").forEach((other) => other.classList.remove("shown"));
+  item.open = true;
+  item.classList.add("shown");
+  item.scrollIntoView({ block: "center" });
+  item.querySelector("summary").focus({ preventScroll: true });
+  return true;
+};
+
+const judged = (button) => {
+  const form = button.closest(".feedback");
+  const told = { ...button.dataset, comment: form.querySelector("input").value };
+  if (button.dataset.verdict) {
+    form.querySelectorAll("[data-verdict]").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+    form.querySelector(".comment").hidden = false;
+  } else {
+    told.verdict = form.querySelector('[aria-pressed="true"]').dataset.verdict;
+  }
+  return told;
+};
+
+document.addEventListener("click", (event) => {
+  const cite = event.target.closest("a.cite");
+  if (cite && shown(cite.getAttribute("href").slice(1))) event.preventDefault();
+  const button = event.target.closest("button[data-action]");
+  if (!button) return;
+  event.preventDefault();
+  trigger("click", button.dataset.action === "judge" ? judged(button) : { ...button.dataset });
+});

@@ -1,0 +1,110 @@
+"""Text from outside as HTML that can do nothing: Markdown without HTML, links only to the homelab's own servers, no images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from html import escape
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from core.settings import Settings
+
+_CITATION = re.compile(r"\[((?:[EKC]\d{1,3})(?:,\s*[EKC]\d{1,3})*)\]")
+_MAX_MARKDOWN = 50_000
+"""Characters; beyond that nothing was meant to be read."""
+
+
+def hosts_of(settings: Settings) -> frozenset[str]:
+    """The host:port of each server that is configured: links go nowhere else."""
+    urls = (
+        settings.prometheus_url,
+        settings.prometheus_external_url,
+        settings.alertmanager_url,
+        settings.grafana_url,
+        settings.loki_url,
+        settings.ara_url,
+        settings.mlflow_tracking_uri,
+    )
+    return frozenset(_place(url) for url in urls if url and url.startswith(("http://", "https://")))
+
+
+def may_link(url: str | None, hosts: Collection[str]) -> bool:
+    return bool(url) and str(url).startswith(("http://", "https://")) and _place(str(url)) in hosts
+
+
+def link(url: str | None, text: str, hosts: Collection[str]) -> str:
+    """A link where the server is one of the homelab's own, else nothing."""
+    if not may_link(url, hosts):
+        return ""
+    return f'<a href="{escape(str(url))}" target="_blank" rel="noopener noreferrer">{escape(text)}</a>'
+
+
+def markdown(text: str, hosts: Collection[str], *, cites: str = "") -> str:
+    """Markdown as HTML. `cites` is put before the numbers in brackets, which become links to what they stand for."""
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
+    tokens = parser.parse(text[:_MAX_MARKDOWN])
+    for token in tokens:
+        if token.children:
+            token.children = list(_without_foreign_links(token.children, hosts))
+    rendered = str(parser.renderer.render(tokens, parser.options, {}))
+    return _CITATION.sub(lambda match: _cited(match, cites), rendered) if cites else rendered
+
+
+def _without_foreign_links(tokens: Iterable[Token], hosts: Collection[str]) -> Iterable[Token]:
+    """A link to somewhere else is its text alone."""
+    dropped: list[bool] = []
+    for token in tokens:
+        if token.type == "link_open":
+            dropped.append(not may_link(str(token.attrs.get("href", "")), hosts))
+            token.attrs |= {"target": "_blank", "rel": "noopener noreferrer"}
+            if dropped[-1]:
+                continue
+        elif token.type == "link_close" and dropped and dropped.pop():
+            continue
+        yield token
+
+
+def _cited(match: re.Match[str], cites: str) -> str:
+    numbers = [number.strip() for number in match[1].split(",")]
+    return " ".join(f'<a class="cite" href="#{cites}-{number}">{number}</a>' for number in numbers)
+
+
+def when(at: datetime, zone: ZoneInfo, *, now: datetime | None = None) -> str:
+    """A time in the reader's zone, with UTC on hover; the date only where it is not today's."""
+    local = at.astimezone(zone)
+    today = now is not None and now.astimezone(zone).date() == local.date()
+    shown = local.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+    utc = at.astimezone(UTC)
+    return f'<time datetime="{utc.isoformat()}" title="{utc:%Y-%m-%d %H:%M:%S} UTC" tabindex="0">{shown}</time>'
+
+
+def with_utc(html: str, at: datetime, zone: ZoneInfo) -> str:
+    """Clock times of the zone ("21:17:49 CET") in a text of about `at`, each with UTC on hover."""
+    local = at.astimezone(zone)
+    if not local.utcoffset():
+        return html
+    spoken = re.compile(rf"\b(?:(\d{{4}}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) {re.escape(local.strftime('%Z'))}\b")
+    offset = local.utcoffset() or timedelta()
+
+    def hover(match: re.Match[str]) -> str:
+        day = match[1] or f"{local:%Y-%m-%d}"
+        clock = match[2] if match[2].count(":") == 2 else f"{match[2]}:00"
+        try:
+            utc = datetime.fromisoformat(f"{day}T{clock}") - offset
+        except ValueError:
+            return match[0]
+        return f'<abbr title="{utc:%Y-%m-%d %H:%M:%S} UTC">{match[0]}</abbr>'
+
+    return spoken.sub(hover, html)
+
+
+def _place(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
