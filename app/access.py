@@ -7,11 +7,15 @@ for the page. Whatever is demanded, a web page of somebody else's can neither as
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from secrets import compare_digest
 from typing import Annotated
 
+from cachetools import TTLCache
 from fastapi import HTTPException, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -20,6 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import ConfigurationError
 from core.settings import Settings
+
+LOG = logging.getLogger(__name__)
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 """What a Host header may always say. A web page whose name is made to point at 127.0.0.1 (DNS rebinding) says its own."""
@@ -33,6 +39,16 @@ PAGE_CALLS = "/gradio_api/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 HOST = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+
+ATTEMPTS = 5
+ATTEMPTS_OF_ALL = 100
+"""From all addresses together: somebody with many of them guesses no faster."""
+PAUSE_S = 300.0
+ADDRESSES_KEPT = 10_000
+LOGIN_MESSAGE = f"After {ATTEMPTS} wrong attempts, none is looked at for {PAUSE_S / 60:.0f} minutes."
+ALL = "all"
+CALLER: ContextVar[str] = ContextVar("caller", default="")
+"""The address that a request came from: Gradio hands the login a user and a password, and nothing else."""
 
 BEARER = HTTPBearer(auto_error=False, description="SRE_API_TOKEN, where the server has one")
 
@@ -86,6 +102,41 @@ def bearer_required(settings: Settings) -> Callable[..., Awaitable[None]]:
     return check
 
 
+class Login:
+    """Tells whether user and password are right, as `gradio.mount_gradio_app(auth=…)` asks it.
+
+    After ATTEMPTS wrong ones from an address, or ATTEMPTS_OF_ALL from anywhere, no further one is looked at until there have been none
+    for PAUSE_S; those that are not looked at do not count.
+    """
+
+    def __init__(self, user: str, password: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._user, self._password = user.encode(), password.encode()
+        self._failures: TTLCache[str, int] = TTLCache(ADDRESSES_KEPT, PAUSE_S, clock)
+
+    def __call__(self, user: str, password: str) -> bool:
+        counted = {CALLER.get(): ATTEMPTS, ALL: ATTEMPTS_OF_ALL}
+        if any(self._failures.get(who, 0) >= most for who, most in counted.items()):
+            return False
+        # Both are compared in any case, so that the time does not tell which one is wrong.
+        right_user = compare_digest(user.encode(errors="replace"), self._user)
+        right_password = compare_digest(password.encode(errors="replace"), self._password)
+        if right_user and right_password:
+            self._failures.pop(CALLER.get(), None)
+            return True
+        for who, most in counted.items():
+            self._failures[who] = self._failures.get(who, 0) + 1
+            if self._failures[who] == most:
+                LOG.warning("login: too many wrong attempts", extra={"address": who, "paused_s": PAUSE_S})
+        return False
+
+
+def build_login(settings: Settings) -> Login | None:
+    """None where no password is set: then the page is open, and listens on loopback only."""
+    if settings.login_password is None:
+        return None
+    return Login(settings.login_user, settings.login_password.get_secret_value())
+
+
 class Doorkeeper:
     """Refuses requests that were sent to a name which is not served, that another web page sent, or that are too large.
 
@@ -106,6 +157,7 @@ class Doorkeeper:
                 status, problem = refused
                 await JSONResponse({"error": problem}, status)(scope, receive, send)
                 return
+            CALLER.set((scope.get("client") or ("",))[0])
             send = _without_cors(send)
         await self._app(scope, receive, send)
 

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
 import app.environment  # noqa: F401  first, before any library that it quiets
-from app.access import names_served, require_access
+from app.access import ATTEMPTS, ATTEMPTS_OF_ALL, CALLER, PAUSE_S, Login, build_login, names_served, require_access
 from app.api import build_api
 from app.server import in_background
 from core.errors import ConfigurationError
@@ -279,3 +280,168 @@ def test_a_body_without_a_length_is_refused(open_api) -> None:
     connection.request("POST", "/ask", iter([b"{}"]), {"Transfer-Encoding": "chunked"}, encode_chunked=True)
     assert connection.getresponse().status == 413
     connection.close()
+
+
+# --- the login
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def login(clock) -> Login:
+    return Login("admin", PASSWORD, clock)
+
+
+def test_without_a_password_there_is_no_login() -> None:
+    assert build_login(Settings(_env_file=None)) is None
+
+
+def test_the_login_is_that_of_the_settings() -> None:
+    login = build_login(Settings(_env_file=None, login_user="jürgen", login_password="pässword"))
+    assert login is not None
+    assert login("jürgen", "pässword")
+    assert not login("jürgen", "password")
+    assert not login("admin", "pässword")
+    assert not login("", "")
+    assert not login("\ud800", "\ud800")
+
+
+def test_guessing_is_bounded_and_forgiven_after_a_while(login, clock, caplog) -> None:
+    for _ in range(ATTEMPTS):
+        assert not login("admin", "wrong")
+    assert not login("admin", PASSWORD)
+    assert caplog.text.count("too many wrong attempts") == 1
+    clock.at += PAUSE_S + 1
+    assert login("admin", PASSWORD)
+
+
+def test_a_right_login_forgives_the_wrong_ones_before_it(login) -> None:
+    for _ in range(4):
+        for _ in range(ATTEMPTS - 1):
+            assert not login("admin", "wrong")
+        assert login("admin", PASSWORD)
+
+
+def test_who_guesses_locks_out_himself_and_with_many_addresses_all(login, clock) -> None:
+    for number in range(ATTEMPTS_OF_ALL // ATTEMPTS):
+        CALLER.set("192.168.1.20")
+        assert login("admin", PASSWORD)
+        CALLER.set(f"fd00::{number}")
+        for _ in range(ATTEMPTS + 1):
+            assert not login("admin", "wrong")
+    CALLER.set("192.168.1.20")
+    assert not login("admin", PASSWORD)
+    clock.at += PAUSE_S + 1
+    assert login("admin", PASSWORD)
+
+
+# --- the page
+
+OPEN_ROUTES = {
+    "/", "/favicon.ico", "/manifest.json", "/robots.txt", "/theme.css", "/gradio_api/theme.css", "/login", "/logout",
+    "/assets/{path}", "/static/{path}", "/svelte/{path}", "/pwa_icon", "/pwa_icon/{size}",
+    "/gradio_api/custom_component/{id}/{environment}/{type}/{file_name}", "/gradio_api/app_id", "/gradio_api/startup-events",
+    "/gradio_api/token", "/gradio_api/user",  # of the cookie that is sent along
+    "/gradio_api/heartbeat/{session_hash}", "/gradio_api/cancel", "/gradio_api/reset",  # of a session whose random name one knows
+    "/gradio_api/stream/{event_id}", "/gradio_api/stream/{event_id}/close",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/playlist-file",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/playlist.m3u8",
+    "/gradio_api/stream/{session_hash}/{run}/{component_id}/{segment_id}.{ext}",
+    "/gradio_api/runs",  # switched off
+    "/monitoring/{key}", "/gradio_api/vibe-code", "/gradio_api/vibe-edit", "/gradio_api/undo-vibe-edit",
+    "/gradio_api/vibe-starter-queries",
+}  # fmt: skip
+"""What Gradio gives without a login, looked through: nothing that somebody asked or was answered. A new one fails the test."""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Iterator[tuple[str, FastAPI]]:
+    """A tiny page beside the API, both closed, on a server that may be called by any name."""
+    import gradio
+
+    settings = made(tmp_path_factory.mktemp("page"), host="0.0.0.0", api_token=TOKEN, login_password=PASSWORD)
+    with gradio.Blocks() as blocks:
+        question, answer = gradio.Textbox(value="what only users see"), gradio.Textbox()
+        question.submit(str.upper, question, answer, api_name="shout", api_visibility="undocumented")
+    application = build_api(settings)
+    gradio.mount_gradio_app(application, blocks, path="/page", auth=build_login(settings), run_history=False)
+    (mounted,) = (route.app for route in application.routes if getattr(route, "path", None) == "/page")
+    with served(application) as url:
+        yield url, mounted
+
+
+def logged_in(url: str, password: str = PASSWORD, *, address: str = "192.168.1.20") -> Reply:
+    form = urlencode({"username": "admin", "password": password}).encode()
+    kind = "application/x-www-form-urlencoded"
+    return call(url, "/page/login", form, Content_Type=kind, X_Forwarded_For=address)
+
+
+def cookies(reply: Reply) -> str:
+    return "; ".join(each.partition(";")[0] for each in reply.headers.get_all("Set-Cookie") or ())
+
+
+def test_every_route_of_the_page_but_those_that_tell_nothing_needs_the_login(page) -> None:
+    url, mounted = page
+    seen = set()
+    for path, methods in mounted.openapi()["paths"].items():
+        if path.rstrip("/") in OPEN_ROUTES | {""}:
+            continue
+        for method in methods:
+            filled = re.sub(r"\{[^}]*\}", "1", path)
+            reply = call(url, f"/page{filled}?session_hash=x", {} if method == "post" else None, method=method.upper())
+            assert reply.status == 401, (method, path)
+            seen.add(path)
+    assert {
+        "/config", "/gradio_api/info", "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/upload",
+        "/gradio_api/file={path_or_url}", "/gradio_api/call/{api_name}", "/gradio_api/run/{api_name}",
+    } <= seen  # fmt: skip
+
+
+def test_who_has_not_logged_in_sees_the_login_only(page) -> None:
+    text = call(page[0], "/page/").text
+    assert '"auth_required":true' in text
+    assert "what only users see" not in text
+
+
+def test_the_login_opens_the_page_and_not_the_api(page) -> None:
+    url, _ = page
+    reply = logged_in(url)
+    assert reply.status == 200
+    assert "what only users see" in call(url, "/page/config", Cookie=cookies(reply)).text
+    assert call(url, "/alerts", Cookie=cookies(reply)).status == 401
+    assert call(url, "/page/config", Authorization=f"Bearer {TOKEN}").status == 401
+    begun = call(url, "/page/gradio_api/call/shout", {"data": ["why?"]}, Cookie=cookies(reply))
+    event = json.loads(begun.text)["event_id"]
+    assert "WHY?" in call(url, f"/page/gradio_api/call/shout/{event}", Cookie=cookies(reply)).text
+    assert call(url, f"/page/gradio_api/call/shout/{event}").status == 401
+
+
+def test_the_page_bounds_guessing_by_address(page) -> None:
+    url, _ = page
+    for _ in range(ATTEMPTS):
+        assert logged_in(url, "wrong", address="192.168.1.66").status == 400
+    assert logged_in(url, address="192.168.1.66").status == 400
+    assert logged_in(url, address="192.168.1.20").status == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "sre.home.lan"])
+def test_no_other_origin_may_use_the_page_of_a_user(page, host) -> None:
+    url, _ = page
+    sent = {"Host": host, "Origin": STRANGER, "Cookie": cookies(logged_in(url))}
+    for path in ("/page/", "/page/config", "/page/gradio_api/token"):
+        for method in ("GET", "OPTIONS"):
+            reply = call(url, path, method=method, Access_Control_Request_Method="GET", **sent)
+            assert not [name for name in reply.headers if name.lower().startswith("access-control-")]
+    assert call(url, "/page/gradio_api/call/shout", {"data": ["why?"]}, **sent).status == 403
+    assert call(url, "/page/login", b"", **sent).status == 403
