@@ -8,16 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Body, FastAPI, Request, Response
+from fastapi import Body, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Route
 
+from app.access import Doorkeeper, bearer_required, build_login, names_served
 from app.baseline_refresh import build_learner, kept_fresh
 from app.health import check_health, overall
 from app.page.asking import Asking
@@ -39,9 +40,6 @@ from pipeline.rca import question_about
 from pipeline.sources import Sources
 from pipeline.time_lengths import parse_length
 
-MAX_BODY_BYTES = 65_536
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-"""What a Host header may say. A web page whose name is made to point at 127.0.0.1 (DNS rebinding) says its own."""
 EXAMPLES = {
     "explain": {"summary": "Why an alert fires", "value": {"question": "Why is HostHighMemory firing on media?"}},
     "metric": {"summary": "A measurement over all hosts", "value": {"question": "Is any VM low on disk?"}},
@@ -107,10 +105,13 @@ def build_api(settings: Settings, *, page: bool = False) -> FastAPI:
         title="Homelab SRE assistant",
         summary="Explains what is wrong in a homelab, from evidence. It advises and never acts.",
         version="0.1.0",
-        responses={422: {"model": Problem}},
+        responses={401: {"model": Problem}, 422: {"model": Problem}},
+        dependencies=[Depends(bearer_required(settings))],
+        # Dependencies do not reach the documentation; the same is in the repository (docs/openapi.json).
+        openapi_url=None if settings.api_token else "/openapi.json",
         lifespan=closing,
     )
-    _guard(api, settings)
+    api.add_middleware(Doorkeeper, names=names_served(settings))
     _say_problems(api)
 
     @api.post("/ask")
@@ -172,31 +173,21 @@ def _show_page(api: FastAPI, settings: Settings, sources: Sources, asking: Askin
     from app.page.build import PATH, mount_page  # four seconds
 
     see = partial(_timeline, settings, sources)
-    mount_page(api, Backing(settings, sources, asking, asking.transcript, hosts_of(settings), see))
+    backing = Backing(settings, sources, asking, asking.transcript, hosts_of(settings), see)
+    mount_page(api, backing, login=build_login(settings))
 
-    @api.get("/", include_in_schema=False)
-    async def front() -> RedirectResponse:
+    async def front(_: Request) -> Response:
         return RedirectResponse(f"{PATH}/")
+
+    async def no_icon(_: Request) -> Response:
+        return Response(status_code=204)
+
+    # Not routes of the API: whoever opens the page has no token, but the page has its own login.
+    api.router.routes[:0] = [Route("/", front), Route("/favicon.ico", no_icon)]
 
 
 async def _timeline(settings: Settings, sources: Sources, at: datetime | None, around: timedelta) -> Timeline:
     return await build_timeline(settings, sources, at=at, around=around)
-
-
-def _guard(api: FastAPI, settings: Settings) -> None:
-    """Refuse bodies that are too large, and requests that were sent to another name than this machine's own."""
-
-    @api.middleware("http")
-    async def refuse_large_bodies(request: Request, call_next: Any) -> Response:
-        length = request.headers.get("content-length")
-        if request.method == "POST" and (length is None or not length.isdigit() or int(length) > MAX_BODY_BYTES):
-            return JSONResponse({"error": f"body: at most {MAX_BODY_BYTES} bytes, with a Content-Length"}, 413)
-        response: Response = await call_next(request)
-        return response
-
-    api.add_middleware(
-        TrustedHostMiddleware, allowed_hosts=[*dict.fromkeys([*LOOPBACK_NAMES, settings.host])], www_redirect=False
-    )
 
 
 def _say_problems(api: FastAPI) -> None:
@@ -208,7 +199,7 @@ def _say_problems(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def say_refused(_: Request, error: HTTPException) -> JSONResponse:
-        what = "path" if error.status_code in {404, 405} else "body"
+        what = {401: "Authorization", 404: "path", 405: "path"}.get(error.status_code, "body")
         return JSONResponse({"error": f"{what}: {error.detail}"}, error.status_code, error.headers)
 
     @api.exception_handler(Exception)

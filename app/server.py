@@ -1,8 +1,7 @@
-"""Runs the API. Loopback only: there is no access control yet."""
+"""Runs the API, once who may ask is settled (`app/access.py`)."""
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Iterator
@@ -18,24 +17,13 @@ START_DEADLINE_S = 20.0
 def _config(settings: Settings) -> object:
     import uvicorn
 
+    from app.access import require_access
     from app.api import build_api
 
-    require_loopback(settings.host)
+    require_access(settings)
     return uvicorn.Config(
         build_api(settings, page=True), host=settings.host, port=settings.port, log_config=None, access_log=False
     )
-
-
-def require_loopback(host: str) -> None:
-    """Raises ConfigurationError for any address that another machine could reach."""
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ConfigurationError(
-            f"SRE_HOST: {host} can be reached by others, and there is no access control yet; use 127.0.0.1 and a reverse proxy"
-        )
 
 
 def run(settings: Settings) -> None:

@@ -8,6 +8,7 @@ or in `.env`. The environment wins over `.env`, and a name set to nothing counts
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,10 @@ from core.redact import redact
 ENV_FILE = ".env"
 MODEL_KEYS = frozenset({"lm_api_key", "anthropic_api_key"})
 """An empty one is told where the model is built: without a model, everything else still works."""
+TOKEN = re.compile(r"[!-~]{16,}")
+"""What a header can carry unchanged: printable ASCII without spaces."""
+MIN_PASSWORD = 8
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -43,6 +48,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
         populate_by_name=True,
     )
 
@@ -85,6 +91,10 @@ class Settings(BaseSettings):
     verify_tls: bool = True
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=1, le=65535)
+    api_token: SecretStr | None = None
+    login_user: str = "admin"
+    login_password: SecretStr | None = None
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: str = "INFO"
 
     @field_validator(
@@ -102,7 +112,16 @@ class Settings(BaseSettings):
             raise ValueError(f"{shown!r} names no host; write it like http://prometheus.home.lan:9090")
         return value.rstrip("/")
 
-    @field_validator("log_files", "runbooks", "ansible", "ansible_logs", "infra_repos", "change_files", mode="before")
+    @field_validator(
+        "log_files",
+        "runbooks",
+        "ansible",
+        "ansible_logs",
+        "infra_repos",
+        "change_files",
+        "allowed_hosts",
+        mode="before",
+    )
     @classmethod
     def _split_on_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -132,6 +151,30 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no zone of the tz database; write it like Europe/Amsterdam") from None
         return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _is_hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("it takes at least 16 characters, ASCII without spaces; `openssl rand -hex 24` makes one")
+        return value
+
+    @field_validator("login_password")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_PASSWORD:
+            raise ValueError(f"it takes at least {MIN_PASSWORD} characters; `openssl rand -hex 24` makes one")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no name of a host; write it like sre.home.lan or [fd00::5], without scheme and port"
+                )
+        return tuple(name.lower() for name in value)
 
     @property
     def zone(self) -> ZoneInfo:

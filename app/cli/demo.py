@@ -56,7 +56,9 @@ def _settings_for(ready: LabReady, data: Path, port: int) -> Settings:
     from scenarios.processes import choose_ports
 
     os.environ.update(ready.env)
-    return load_settings(data_dir=data, port=port or choose_ports(None, ["API"])[0], log_level="WARNING")
+    # The demo is for this machine, whatever a server of the user's own listens on and asks for.
+    here = {"host": "127.0.0.1", "api_token": None, "login_password": None}
+    return load_settings(data_dir=data, port=port or choose_ports(None, ["API"])[0], log_level="WARNING", **here)
 
 
 def _ingest(settings: Settings) -> None:

@@ -22,7 +22,8 @@ def serve(
         from app.program import fetch_champion
 
         say(fetch_champion(settings))
-    say(f"serving on http://{settings.host}:{settings.port} (documentation at /docs)")
+    documentation = "" if settings.api_token else " (documentation at /docs)"
+    say(f"serving on http://{settings.host}:{settings.port}{documentation}")
     from app.server import run
 
     run(settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ ALWAYS = ("Is anything wrong?", "What changed in the last 24 hours?", "Is any VM
 
 
 def alerts_html(
-    alerts: Sequence[Alert] | None, gaps: Sequence[str], *, now: datetime, zone: ZoneInfo, hosts: Collection[str]
+    alerts: Sequence[Alert] | None, gaps: Sequence[str], *, now: datetime, zone: ZoneInfo, hosts: Mapping[str, str]
 ) -> str:
     """All that fires or would if it were not silenced; what could not be read is said."""
     missing = "".join(f"<li>{escape(gap)}</li>" for gap in gaps)
@@ -66,7 +66,7 @@ def _groups(alerts: Sequence[Alert]) -> list[list[Alert]]:
     )
 
 
-def _card(group: Sequence[Alert], now: datetime, zone: ZoneInfo, hosts: Collection[str]) -> str:
+def _card(group: Sequence[Alert], now: datetime, zone: ZoneInfo, hosts: Mapping[str, str]) -> str:
     first = group[0]
     firing = sum(alert.state == "firing" for alert in group)
     kind = "quiet" if not firing else first.severity if first.severity in {"critical", "warning"} else ""
@@ -82,13 +82,13 @@ def _card(group: Sequence[Alert], now: datetime, zone: ZoneInfo, hosts: Collecti
     )
 
 
-def _line(alert: Alert, now: datetime, zone: ZoneInfo, hosts: Collection[str]) -> str:
+def _line(alert: Alert, now: datetime, zone: ZoneInfo, hosts: Mapping[str, str]) -> str:
     marks = [("silenced", alert.silenced_by), ("inhibited", alert.inhibited_by)]
     told = [f'<span class="badge">{mark}</span> ' for mark, by in marks if by]
     if not told and alert.state != "firing":
         told = [f'<span class="badge">{escape(alert.state)}</span> ']
     where = _place(alert)
-    opened = link(alert.link, "open", hosts)
+    opened = link(alert.link, hosts)
     since = f"since {when(alert.starts_at, zone, now=now)}"
     return f"{''.join(told)}<b>{escape(where)}</b>: {escape(alert.summary)} · {since} {opened}"
 

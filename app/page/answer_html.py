@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -25,13 +25,13 @@ def problem_html(said: Said) -> str:
     return f'<div class="problem" role="alert"><p>{escape(why)}</p>{again}</div>'
 
 
-def text_html(said: Said, answer: Answer, hosts: Collection[str], zone: ZoneInfo) -> str:
+def text_html(said: Said, answer: Answer, hosts: Mapping[str, str], zone: ZoneInfo) -> str:
     """The words; [E1] and the like lead to the item."""
     words = with_utc(markdown(answer.answer, hosts, cites=f"a{said.id}"), said.at, zone)
     return f'<article class="answer" dir="auto">{words}</article>'
 
 
-def behind_html(said: Said, answer: Answer, hosts: Collection[str], zone: ZoneInfo) -> str:
+def behind_html(said: Said, answer: Answer, hosts: Mapping[str, str], zone: ZoneInfo) -> str:
     """What the answer stands on, what could not be seen, what it cost, and what the reader thinks of it."""
     parts = [
         _section("Evidence", [_evidence(said, item, hosts, zone) for item in answer.evidence]),
@@ -56,7 +56,7 @@ def cost_line(answer: Answer) -> str:
     return " · ".join([*told, f"{usage.tool_calls} source requests", f"{latency.total:.2f} s ({split})"])
 
 
-def progress_html(events: list[Progress], hosts: Collection[str]) -> str:
+def progress_html(events: list[Progress], hosts: Mapping[str, str]) -> str:
     """What the work on a question has told so far; a draft is shown as one."""
     lines: list[str] = []
     draft, words = 0, ""
@@ -94,19 +94,19 @@ def _section(title: str, items: list[str]) -> str:
     return f"<h4>{title}</h4>{''.join(items)}" if items else ""
 
 
-def _evidence(said: Said, item: Evidence, hosts: Collection[str], zone: ZoneInfo) -> str:
+def _evidence(said: Said, item: Evidence, hosts: Mapping[str, str], zone: ZoneInfo) -> str:
     told = [("Query", f"<code>{escape(item.query)}</code>")] if item.query else []
     if item.window:
         told.append(("Window", f"{when(item.window.start, zone)} to {when(item.window.end, zone)}"))
     if item.available:
         told.append(("Shown", f"{item.returned} of {item.available}"))
-    if opened := link(item.link, f"Open in {item.source.capitalize()}", hosts):
-        told.append(("Source", opened))
+    if opened := link(item.link, hosts):
+        told.append(("Link", opened))
     summary = f"<p>{escape(item.summary).replace(chr(10), '<br>')}</p>"
     return _details(said, item.id, f"{item.source} · {item.title}", summary + _list(told))
 
 
-def _passage(said: Said, passage: Passage, hosts: Collection[str]) -> str:
+def _passage(said: Said, passage: Passage, hosts: Mapping[str, str]) -> str:
     place = f"{passage.document}{f', line {passage.line}' if passage.line else ''}"
     told = [("Document", escape(place)), ("Match", f"{passage.score:.0%}")]
     if passage.freshness:
@@ -154,5 +154,5 @@ def _feedback(said: Said) -> str:
     field = f'<input type="text" maxlength="2000" aria-label="Comment" placeholder="What was right or wrong?" value="{escape(said.comment)}">'
     send = f'<button data-action="judge" data-row="{said.id}">Send comment</button>'
     hidden = "" if said.verdict else " hidden"
-    thumbs = thumb("up", "👍", "This answer helped") + thumb("down", "👎", "This answer did not help")
+    thumbs = thumb("up", "👍 Helped", "This answer helped") + thumb("down", "👎 Did not", "This answer did not help")
     return f'<div class="feedback">{thumbs}<span class="comment"{hidden}>{field}{send}</span></div>'

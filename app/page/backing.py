@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,13 +16,13 @@ from pipeline.sources import Sources
 
 @dataclass(frozen=True)
 class Backing:
-    """`hosts` are the servers that the page may link to."""
+    """`hosts` are the servers that the page may link to, by their host:port."""
 
     settings: Settings
     sources: Sources
     asking: Asking
     transcript: Transcript
-    hosts: frozenset[str]
+    hosts: Mapping[str, str]
     timeline: Callable[[datetime | None, timedelta], Awaitable[Timeline]]
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, cast
 import gradio as gr
 from fastapi import FastAPI
 
+from app.access import LOGIN_MESSAGE
 from app.page.alerts_html import alerts_html, headline, suggestions
 from app.page.backing import Backing
 from app.page.chat_tab import Chatting, chat_tab
@@ -35,6 +36,7 @@ def mount_page(api: FastAPI, backing: Backing, *, login: Login | None = None) ->
         build_page(backing),
         path=PATH,
         auth=login,
+        auth_message=LOGIN_MESSAGE if login else None,
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -44,7 +44,7 @@ def chat_tab() -> ChatTab:
         others = gr.Dropdown([], label="Conversation", scale=4, min_width=160, filterable=False)
         new = gr.Button("New conversation", scale=1, min_width=120)
     conversation = gr.Chatbot(
-        show_label=False, label="Conversation", height="62vh", layout="panel", buttons=[], feedback_options=None,
+        show_label=False, label="Conversation", height="max(320px, calc(100vh - 27rem))", layout="panel", autoscroll=False, buttons=[], feedback_options=None,
         placeholder="Ask a question, or take one of those below.", elem_id="conversation",
     )  # fmt: skip
     suggestions = gr.HTML("", elem_id="suggestions")
@@ -121,7 +121,7 @@ class Chatting:
             return
         judge: Callable[..., None] = self._backing.transcript.judge
         await self._plainly(asyncio.to_thread(judge, int(row), verdict, comment))
-        gr.Info("Comment kept, thank you." if comment else "Kept, thank you. You may add a comment.")
+        gr.Info("Comment kept, thank you." if comment else "Kept, thank you. You may add a comment.", duration=3)
 
     async def with_plots(self, session_id: str, row: str, plotted: list[int]) -> Mapping[Any, Any]:
         wanted = [*plotted, int(row)] if row.isdigit() else plotted

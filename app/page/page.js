@@ -31,3 +31,11 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   trigger("click", button.dataset.action === "judge" ? judged(button) : { ...button.dataset });
 });
+
+// A new question moves to the top of the conversation, so that its answer is read from its beginning.
+let questions = 0;
+new MutationObserver(() => {
+  const asked = document.querySelectorAll("#conversation .asked");
+  if (asked.length > questions) asked[asked.length - 1].scrollIntoView({ block: "start" });
+  questions = asked.length;
+}).observe(document.body, { childList: true, subtree: true });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import urlsplit
@@ -19,29 +19,29 @@ _MAX_MARKDOWN = 50_000
 """Characters; beyond that nothing was meant to be read."""
 
 
-def hosts_of(settings: Settings) -> frozenset[str]:
-    """The host:port of each server that is configured: links go nowhere else."""
-    urls = (
-        settings.prometheus_url,
-        settings.prometheus_external_url,
-        settings.alertmanager_url,
-        settings.grafana_url,
-        settings.loki_url,
-        settings.ara_url,
-        settings.mlflow_tracking_uri,
-    )
-    return frozenset(_place(url) for url in urls if url and url.startswith(("http://", "https://")))
+def hosts_of(settings: Settings) -> Mapping[str, str]:
+    """The host:port of each server that is configured, and what it is called: links go nowhere else."""
+    urls = {
+        "MLflow": settings.mlflow_tracking_uri,
+        "ARA": settings.ara_url,
+        "Loki": settings.loki_url,
+        "Alertmanager": settings.alertmanager_url,
+        "Grafana": settings.grafana_url,
+        "Prometheus": settings.prometheus_external_url or settings.prometheus_url,
+    }
+    return {_place(url): name for name, url in urls.items() if url and url.startswith(("http://", "https://"))}
 
 
 def may_link(url: str | None, hosts: Collection[str]) -> bool:
     return bool(url) and str(url).startswith(("http://", "https://")) and _place(str(url)) in hosts
 
 
-def link(url: str | None, text: str, hosts: Collection[str]) -> str:
-    """A link where the server is one of the homelab's own, else nothing."""
+def link(url: str | None, hosts: Mapping[str, str]) -> str:
+    """A link named after its server, where that is one of the homelab's own, else nothing."""
     if not may_link(url, hosts):
         return ""
-    return f'<a href="{escape(str(url))}" target="_blank" rel="noopener noreferrer">{escape(text)}</a>'
+    told = f"open in {escape(hosts[_place(str(url))])}"
+    return f'<a href="{escape(str(url))}" target="_blank" rel="noopener noreferrer">{told}</a>'
 
 
 def markdown(text: str, hosts: Collection[str], *, cites: str = "") -> str:

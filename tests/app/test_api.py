@@ -156,6 +156,6 @@ def test_the_documentation_shows_examples(url) -> None:
     assert {"explain", "metric", "past"} <= set(examples)
 
 
-def test_only_loopback_is_served() -> None:
+def test_an_address_that_others_reach_is_not_served_as_it_is() -> None:
     with pytest.raises(ConfigurationError, match="SRE_HOST"), in_background(Settings(_env_file=None, host="0.0.0.0")):
         pass

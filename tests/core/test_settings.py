@@ -60,6 +60,8 @@ def test_every_secret_may_come_from_a_file_and_says_so():
         "anthropic_api_key",
         "loki_token",
         "ara_password",
+        "api_token",
+        "login_password",
     }
     for field in secrets():
         assert {f"{name}_FILE" for name in names(field)} & set(documented())
@@ -83,7 +85,7 @@ def test_the_example_copied_changes_nothing(directory):
 
 
 @pytest.mark.parametrize(
-    "field", ["timezone", "source_timeout_s", "question_deadline_s", "source_concurrency", "host", "port"]
+    "field", ["timezone", "source_timeout_s", "question_deadline_s", "source_concurrency", "host", "port", "login_user"]
 )
 def test_documented_defaults_are_the_defaults(field):
     assert (
@@ -214,6 +216,20 @@ def test_an_unreadable_or_empty_secret_file_is_named(directory, monkeypatch):
         ("SRE_VERIFY_TLS", "perhaps", "SRE_VERIFY_TLS: "),
         ("SRE_TIMEZONE", "Amsterdam", "SRE_TIMEZONE: 'Amsterdam' is no zone of the tz database"),
         ("SRE_TIMEZONE", "../../etc/passwd", "SRE_TIMEZONE: "),
+        (
+            "SRE_API_TOKEN",
+            "hunter2",
+            "SRE_API_TOKEN: it takes at least 16 characters, ASCII without spaces; `openssl rand",
+        ),
+        ("SRE_API_TOKEN", "sixteen and more, spaced", "SRE_API_TOKEN: it takes at least 16 characters, ASCII without"),
+        ("SRE_LOGIN_PASSWORD", "hunter2", "SRE_LOGIN_PASSWORD: it takes at least 8 characters; `openssl rand -hex 24`"),
+        (
+            "SRE_ALLOWED_HOSTS",
+            "nas, https://sre.home.lan",
+            "SRE_ALLOWED_HOSTS: 'https://sre.home.lan' is no name of a host",
+        ),
+        ("SRE_ALLOWED_HOSTS", "nas:8080", "SRE_ALLOWED_HOSTS: 'nas:8080' is no name of a host; write it like"),
+        ("SRE_ALLOWED_HOSTS", "*", "SRE_ALLOWED_HOSTS: '*' is no name of a host"),
         ("SRE_LOG_LEVEL", "loud", "SRE_LOG_LEVEL: 'loud' is none of DEBUG, INFO"),
     ],
 )
@@ -223,6 +239,13 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(monkeypatch, variable
         load_settings()
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["api_token", "login_password"])
+def test_a_secret_that_is_too_short_is_not_shown(field):
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None, **{field: "hunter2"})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_wrong_override_is_named_too():
