@@ -29,6 +29,10 @@ lab: dev ## The simulated homelab alone (SCENARIO=name), until Ctrl-C
 serve: dev ## Serve the HTTP API over your own homelab (settings in .env)
 	@$(BIN)/sre serve
 
+.PHONY: chat
+chat: dev ## The web page in your browser, over your own homelab (settings in .env)
+	@$(BIN)/sre serve --open
+
 .PHONY: ingest
 ingest: dev ## Index the runbooks
 	@$(BIN)/sre ingest

@@ -26,6 +26,7 @@ from app.page.backing import Backing
 from app.page.safe_html import hosts_of
 from app.streaming import EVENTS, STREAMED, as_events, begun
 from app.transcript import Transcript
+from app.warm_up import warmed_up
 from app.wiring import build_assistant, build_sources, build_timeline
 from core.clock import now, parse_at
 from core.errors import InvalidInput, SreError
@@ -96,7 +97,7 @@ def build_api(settings: Settings, *, page: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
-        async with assistant, kept_fresh(sources.baselines, learner):
+        async with assistant, kept_fresh(sources.baselines, learner), warmed_up(sources):
             yield
             await asking.aclose()
         await asyncio.to_thread(traces.close)
