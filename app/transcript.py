@@ -95,6 +95,15 @@ class Transcript:
         with self._store.read() as connection:
             return [_said(row) for row in reversed(connection.execute(mine).all())]
 
+    def state(self, session_id: str) -> str:
+        """Changes whenever the conversation does, whoever changed it; cheap to ask."""
+        mine = select(_ROWS.c.id, _ROWS.c.answer.is_not(None) | _ROWS.c.problem.is_not(None)).where(
+            _ROWS.c.session_id == session_id
+        )
+        with self._store.read() as connection:
+            rows = connection.execute(mine.order_by(_ROWS.c.id.desc()).limit(ROWS_SHOWN)).all()
+        return ",".join(f"{number}{'!' if over else ''}" for number, over in rows)
+
     def judged(self) -> Sequence[Said]:
         """Every answer that somebody judged, oldest first."""
         with self._store.read() as connection:

@@ -71,22 +71,22 @@ def build_page(backing: Backing) -> gr.Blocks:
         timer = gr.Timer(LIVE_S)
 
         chatting = Chatting(backing, chat)
-        asked = [chat.session, chat.box, chat.seen, chat.conversation, chat.others]
-        shown = [chat.conversation, chat.seen, chat.session, chat.others, chat.plotted]
+        shown = [chat.conversation, chat.working, chat.seen, chat.session, chat.others, chat.plotted]
+        asked = [*shown, chat.box]
         for question in (chat.box.submit, chat.ask.click):
             question(chatting.ask, [chat.box, chat.session], asked, **QUIET)
         chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
-        chat.new.click(chatting.began, None, [*shown, chat.box], **QUIET)
+        chat.new.click(chatting.began, None, asked, **QUIET)
         chat.others.input(chatting.shown, [chat.others], shown, **QUIET)
         kept = [chat.session, chat.plotted]
-        buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs, chat.plotted], **QUIET)
+        buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], **QUIET)
 
         look = _what_fires(backing)
         page.load(chatting.shown, [chat.session], shown, **QUIET)
         page.load(look, None, [live, firing, chat.suggestions], **QUIET)
         timer.tick(look, None, [live, firing, chat.suggestions], **QUIET)
         follow = [chat.session, chat.seen, chat.plotted]
-        timer.tick(chatting.refreshed, follow, [chat.conversation, chat.seen], **QUIET)
+        timer.tick(chatting.refreshed, follow, shown, **QUIET)
         show = looking(backing)
         timeline.show.click(show, timeline.inputs, timeline.outputs, **PRIVATE)
         of_timeline.select(show, timeline.inputs, timeline.outputs, **PRIVATE)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.page.answer_html import progress_html
+from app.page.asking import Running
 from app.page.backing import Backing
-from app.page.conversation import Message, messages, read, signature
+from app.page.conversation import messages
 from app.session_ids import new_session_id
-from core.errors import InvalidInput, SreError
-from pipeline.conversation import check_session_id, cut
+from core.errors import SreError
+from pipeline.conversation import cut
 
 MAX_TITLE = 60
 ASK = "Ask about alerts, hosts, services, logs, runbooks …"
@@ -24,6 +26,7 @@ class ChatTab:
     """Its components. `seen` is what this tab shows of the conversation, `plotted` whose older plots it does."""
 
     conversation: gr.Chatbot
+    working: gr.HTML
     box: gr.Textbox
     ask: gr.Button
     stop: gr.Button
@@ -47,15 +50,16 @@ def chat_tab() -> ChatTab:
         show_label=False, label="Conversation", height="max(320px, calc(100vh - 27rem))", layout="panel", autoscroll=False, buttons=[], feedback_options=None,
         placeholder="Ask a question, or take one of those below.", elem_id="conversation",
     )  # fmt: skip
+    working = gr.HTML("", elem_id="working")
     suggestions = gr.HTML("", elem_id="suggestions")
     with gr.Row():
         box = gr.Textbox(
             placeholder=ASK, show_label=False, label="Question", lines=1, max_lines=6, scale=6, min_width=160,
-            elem_id="question", autofocus=True,
+            elem_id="question",
         )  # fmt: skip
         ask = gr.Button("Ask", variant="primary", scale=1, min_width=80)
         stop = gr.Button("Stop", scale=1, min_width=80)
-    return ChatTab(conversation, box, ask, stop, new, others, suggestions, session, seen, plotted)
+    return ChatTab(conversation, working, box, ask, stop, new, others, suggestions, session, seen, plotted)
 
 
 class Chatting:
@@ -66,47 +70,36 @@ class Chatting:
         self._tab = tab
 
     async def ask(self, text: str, session_id: str) -> AsyncGenerator[Mapping[Any, Any]]:
-        """The conversation with one question more, again and again until it is answered."""
+        """The conversation with one question more; what is found on the way; the conversation with its answer."""
         tab = self._tab
         if not text.strip():
-            gr.Info("Write a question first.")
+            gr.Info("Write a question first.", duration=3)
             yield {tab.box: gr.skip()}
             return
         session_id = session_id or new_session_id()
         running = await self._plainly(self._backing.asking.ask(session_id, text))
-        said = await self._read(session_id)
-        before = messages(self._backing, said)
-        yield {tab.session: session_id, tab.box: "", tab.seen: signature(said), tab.conversation: before}
+        yield {tab.session: session_id, tab.box: "", **await self._now(session_id)}
         async for _ in running.changes():
-            newest = [each for each in said if each.id == running.row]
-            yield {tab.conversation: [*before[:-2], *messages(self._backing, newest)] if newest else before}
-        said = await self._read(session_id)
-        yield {
-            tab.conversation: messages(self._backing, said),
-            tab.seen: signature(said),
-            tab.others: await self._titles(session_id),
-        }
+            yield {tab.working: self._progress(running)}
+        yield {**await self._now(session_id), tab.working: "", tab.others: await self._titles(session_id)}
 
     async def shown(self, session_id: str) -> Mapping[Any, Any]:
         """The conversation as it is: after a reload, or when another one was picked."""
-        said = await self._read(session_id)
         tab = self._tab
         return {
-            tab.conversation: messages(self._backing, said),
-            tab.seen: signature(said),
+            **await self._now(session_id),
             tab.session: session_id,
+            tab.working: self._progress(self._backing.asking.of(session_id)),
             tab.others: await self._titles(session_id),
             tab.plotted: [],
         }
 
-    async def refreshed(self, session_id: str, seen: str, plotted: list[int]) -> tuple[list[Message] | Any, Any]:
+    async def refreshed(self, session_id: str, seen: str, plotted: list[int]) -> Mapping[Any, Any]:
         """What another tab, or a question that goes on from before a reload, has changed; nothing where nothing has."""
-        said = await self._read(session_id)
-        under_way = self._backing.asking.of(session_id)
-        now = signature(said) + (f"+{len(under_way.events)}" if under_way else "")
-        if now == seen or signature(said) == seen:
-            return gr.skip(), gr.skip()
-        return messages(self._backing, said, plotted), now
+        changed: dict[Any, Any] = {self._tab.working: self._progress(self._backing.asking.of(session_id))}
+        if await self._state(session_id) != seen:
+            changed |= await self._now(session_id, plotted)
+        return changed
 
     async def began(self) -> Mapping[Any, Any]:
         """An empty conversation; it is kept from its first question on."""
@@ -125,24 +118,25 @@ class Chatting:
 
     async def with_plots(self, session_id: str, row: str, plotted: list[int]) -> Mapping[Any, Any]:
         wanted = [*plotted, int(row)] if row.isdigit() else plotted
-        said = await self._read(session_id)
-        return {
-            self._tab.conversation: messages(self._backing, said, wanted),
-            self._tab.plotted: wanted,
-        }
+        return {**await self._now(session_id, wanted), self._tab.plotted: wanted}
+
+    async def _now(self, session_id: str, plotted: Sequence[int] = ()) -> dict[Any, Any]:
+        """The conversation, and what tells it from a later one."""
+        state = await self._state(session_id)  # before it is read: what comes between is shown again, and not lost
+        said = await self._plainly(asyncio.to_thread(self._backing.transcript.of, session_id))
+        return {self._tab.conversation: messages(self._backing, said, plotted), self._tab.seen: state}
+
+    async def _state(self, session_id: str) -> str:
+        return str(await self._plainly(asyncio.to_thread(self._backing.transcript.state, session_id)))
+
+    def _progress(self, running: Running | None) -> str:
+        return progress_html(running.events, self._backing.hosts) if running is not None and not running.done else ""
 
     async def _titles(self, session_id: str) -> gr.Dropdown:
         talked = await self._plainly(asyncio.to_thread(self._backing.transcript.conversations))
         choices = [(cut(each.question, MAX_TITLE), each.session_id) for each in talked]
         known = any(each.session_id == session_id for each in talked)
         return gr.Dropdown(choices=choices, value=session_id if known else None)
-
-    async def _read(self, session_id: str) -> Any:
-        try:
-            session_id = check_session_id(session_id) if session_id else ""
-        except InvalidInput:
-            session_id = ""
-        return await self._plainly(read(self._backing, session_id))
 
     async def _plainly(self, work: Any) -> Any:
         """An error of ours becomes a message on the page."""

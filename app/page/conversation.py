@@ -1,8 +1,7 @@
-"""A conversation as messages of Gradio's Chatbot: questions, answers with their plots, and what is still being worked on."""
+"""A conversation as messages of Gradio's Chatbot: questions, and answers with their plots."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components.plot import PlotData
 
-from app.page.answer_html import behind_html, problem_html, progress_html, question_html, text_html
-from app.page.asking import Running
+from app.page.answer_html import behind_html, problem_html, question_html, text_html
 from app.page.backing import Backing
 from app.page.figures import evidence_figure
 from app.transcript import Said
@@ -22,33 +20,17 @@ PLOTTED = 4
 """Of so many last answers the plots are drawn at once; of older ones when somebody wants them."""
 
 
-async def read(backing: Backing, session_id: str) -> Sequence[Said]:
-    """What was said. Raises StoreError."""
-    return await asyncio.to_thread(backing.transcript.of, session_id) if session_id else []
-
-
 def messages(backing: Backing, said: Sequence[Said], plotted: Collection[int] = ()) -> list[Message]:
-    """Two for each question; `plotted` are the numbers of older ones whose plots are wanted."""
+    """Two for each question, one for what is still being answered; `plotted` are the older ones whose plots are wanted."""
     shown: list[Message] = []
     for place, each in enumerate(said):
         shown.append({"role": "user", "content": [gr.HTML(question_html(each))]})
-        running = backing.asking.find(each.session_id, each.id)
         plots = place >= len(said) - PLOTTED or each.id in plotted
-        shown.append({"role": "assistant", "content": _reply(backing, each, running, plots=plots)})
+        if each.answer is not None:
+            shown.append({"role": "assistant", "content": _answer(backing, each, each.answer, plots=plots)})
+        elif each.problem is not None or backing.asking.find(each.session_id, each.id) is None:
+            shown.append({"role": "assistant", "content": [gr.HTML(problem_html(each))]})
     return shown
-
-
-def signature(said: Sequence[Said]) -> str:
-    """Changes whenever the conversation does, whoever changed it."""
-    return ",".join(f"{each.id}{'' if each.answer is None and each.problem is None else '!'}" for each in said)
-
-
-def _reply(backing: Backing, said: Said, running: Running | None, *, plots: bool) -> list[Any]:
-    if said.answer is not None:
-        return _answer(backing, said, said.answer, plots=plots)
-    if running is not None and said.problem is None:
-        return [gr.HTML(progress_html(running.events, backing.hosts))]
-    return [gr.HTML(problem_html(said))]
 
 
 def _answer(backing: Backing, said: Said, answer: Answer, *, plots: bool) -> list[Any]:

@@ -60,6 +60,7 @@ def evidence_figure(item: Evidence, changes: Sequence[AnsweredChange], zone: Zon
         traces.append(_markers(inside, zone))
     layout = _layout(f"{item.id} · {item.title}", 260)
     layout["yaxis"] |= {"ticksuffix": suffix, "rangemode": "tozero" if series.unit == "ratio" else "normal"}
+    _dated(layout, item.window.end if item.window else datetime.fromtimestamp(times[-1], UTC), zone)
     layout["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     if series.onset is not None:
         layout |= _onset(series.onset, zone)
@@ -78,6 +79,7 @@ def timeline_figure(timeline: Timeline, zone: ZoneInfo, entity: str | None = Non
     layout = _layout("", max(260, 90 + 24 * len(lanes)))
     layout["yaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": lanes, "automargin": True}
     layout["xaxis"]["range"] = _local([timeline.window.start.timestamp(), timeline.window.end.timestamp()], zone)
+    _dated(layout, timeline.window.end, zone)
     layout |= {"dragmode": "zoom", "hovermode": "closest"}
     if timeline.onset is not None:
         layout |= _onset(timeline.onset, zone)
@@ -182,16 +184,33 @@ def _layout(title: str, height: int) -> dict[str, Any]:
     axis = {"gridcolor": "rgba(128, 128, 128, 0.25)", "zeroline": False}
     return {
         "height": height,
-        "margin": {"l": 56, "r": 16, "t": 56 if title else 28, "b": 36},
+        "margin": {"l": 56, "r": 16, "t": 56 if title else 28, "b": 48},
         "title": {"text": _short(title, MAX_TITLE), "font": {"size": 14}, "x": 0, "xanchor": "left"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.2, "x": 0},
+        "legend": {"orientation": "h", "y": -0.32, "yanchor": "top", "x": 0},
         "hovermode": "x",
-        "xaxis": {**axis, "type": "date", "fixedrange": False},
+        "xaxis": {
+            **axis,
+            "type": "date",
+            "fixedrange": False,
+            "nticks": 6,
+            "tickangle": 0,
+            "title": {"standoff": 4, "font": {"size": 12}},
+        },
         "yaxis": {**axis, "fixedrange": True},
     }
+
+
+def _dated(layout: dict[str, Any], end: datetime, zone: ZoneInfo) -> None:
+    """Which day and whose time the axis tells: ticks have the time of day alone, until one zooms out."""
+    layout["xaxis"]["title"]["text"] = escape(f"{end.astimezone(zone):until %Y-%m-%d %H:%M %Z}")
+    layout["xaxis"]["tickformatstops"] = [
+        {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
+        {"dtickrange": [60_000, 86_400_000], "value": "%H:%M"},
+        {"dtickrange": [86_400_000, None], "value": "%m-%d"},
+    ]
 
 
 def _effect(change: AnsweredChange) -> datetime:

@@ -36,6 +36,10 @@ document.addEventListener("click", (event) => {
 let questions = 0;
 new MutationObserver(() => {
   const asked = document.querySelectorAll("#conversation .asked");
-  if (asked.length > questions) asked[asked.length - 1].scrollIntoView({ block: "start" });
+  const log = document.querySelector("#conversation [role=log]");
+  if (log && asked.length > questions) {
+    const last = asked[asked.length - 1];
+    log.scrollTop += last.getBoundingClientRect().top - log.getBoundingClientRect().top - 16;
+  }
   questions = asked.length;
 }).observe(document.body, { childList: true, subtree: true });
