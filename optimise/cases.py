@@ -80,6 +80,8 @@ class Case(Frozen):
     down: tuple[Source, ...] = ()
     model: Literal["down"] | None = None
     documents: tuple[str, ...] = ()
+    note: str = Field("", max_length=4_000)
+    """Where it comes from, for who reads the file."""
     adversarial: bool = False
     """Made to mislead; the others are what people ask every day."""
 

@@ -17,6 +17,7 @@ from app.cli import (
     demo,
     doctor,
     evaluate,
+    feedback,
     init,
     knowledge,
     lab,
@@ -54,6 +55,7 @@ cli.command("eval")(evaluate.evaluation)
 cli.command("optimise")(optimise.optimise)
 cli.command("compare")(compare.comparison)
 cli.command("promote")(promote.promote)
+cli.command("feedback")(feedback.feedback)
 cli.command("cost")(cost.cost)
 cli.command("serve")(serve.serve)
 cli.command("demo")(demo.demo)

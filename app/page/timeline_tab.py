@@ -18,10 +18,10 @@ from core.clock import parse_at
 from core.errors import SreError
 from core.vocabulary import Timeline
 from pipeline.time_lengths import parse_length
+from pipeline.wording import plural
 
 LENGTHS = ["30m", "2h", "6h", "24h"]
 EVERYTHING = "everything"
-MOST_LISTED = 60
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _listing(found: Timeline, backing: Backing, entity: str | None) -> str:
     rows = "".join(
         f"<tr><td>{when(event.at, backing.zone)}</td><td>{KINDS[event.kind][0]}</td><td>{escape(event.entity or '')}</td>"
         f"<td>{'<b>suspected cause</b>: ' if event.suspected else ''}{escape(event.text)}</td></tr>"
-        for event in events[-MOST_LISTED:]
+        for event in events
     )
     head = "<tr><th>when</th><th>what</th><th>where</th><th>event</th></tr>"
-    shown = f"the last {MOST_LISTED} of {len(events)} events" if len(events) > MOST_LISTED else f"{len(events)} events"
+    shown = plural(len(events), "event")
     return f'<details><summary>As a table: {shown}</summary><table class="sheet">{head}{rows}</table></details>'
