@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
-import httpx
 import pytest
+from alertmanager_process import BINARY, alertmanager_process, firing, in_minutes, post, resolved
 
 from core.errors import QueryRejected, SourceRefused, SourceUnavailable
 from core.vocabulary import Alert
@@ -22,7 +17,7 @@ from tools.alertmanager import ALLOWED, Alertmanager, Matcher
 from tools.http import Source
 
 T = TypeVar("T")
-BINARY = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+NOBODY = "http://127.0.0.1:9"
 CONFIG = """
 route: {receiver: phone, group_by: [alertname], group_wait: 0s, group_interval: 1s}
 receivers: [{name: phone}]
@@ -49,16 +44,11 @@ pytestmark = pytest.mark.skipif(BINARY is None, reason="needs the alertmanager b
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running Alertmanager that was told about a bad night."""
     directory = tmp_path_factory.mktemp("alertmanager")
-    (directory / "alertmanager.yml").write_text(CONFIG)
-    process, base = _start(directory)
-    try:
-        _post(base, "/api/v2/silences", _silence())
-        _post(base, "/api/v2/alerts", [_firing(alert) for alert in (HOST_CPU, DISK_FULL, HOST_DOWN, SERVICE_DOWN, ODD)])
-        _post(base, "/api/v2/alerts", [_resolved({"labels": {"alertname": "UpsOnBattery", "instance": "ups"}})])
+    with alertmanager_process(directory, CONFIG) as base:
+        post(base, "/api/v2/silences", _silence())
+        post(base, "/api/v2/alerts", [firing(alert) for alert in (HOST_CPU, DISK_FULL, HOST_DOWN, SERVICE_DOWN, ODD)])
+        post(base, "/api/v2/alerts", [resolved({"labels": {"alertname": "UpsOnBattery", "instance": "ups"}})])
         yield base
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
@@ -182,7 +172,7 @@ async def test_a_write_never_leaves_the_source(source: Source, alertmanager: Ale
 
 
 async def test_an_alertmanager_that_is_down_is_unavailable() -> None:
-    source = Source("alertmanager", f"http://127.0.0.1:{_free_port()}", allowed=ALLOWED, timeout_s=1)
+    source = Source("alertmanager", NOBODY, allowed=ALLOWED, timeout_s=1)
     with pytest.raises(SourceUnavailable, match="connection refused"):
         await Alertmanager(source).alerts()
     await source.aclose()
@@ -201,57 +191,14 @@ def test_a_matcher_is_written_as_alertmanager_writes_it(is_equal: bool, is_regex
     assert str(Matcher(name="host", value='a"b\\c', is_equal=is_equal, is_regex=is_regex)) == text
 
 
-def _start(directory: Path) -> tuple[subprocess.Popen[bytes], str]:
-    base = f"http://127.0.0.1:{_free_port()}"
-    arguments = [
-        f"--web.listen-address={base.removeprefix('http://')}",
-        "--cluster.listen-address=",
-        f"--storage.path={directory}",
-        f"--config.file={directory / 'alertmanager.yml'}",
-    ]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([BINARY, *arguments], stdout=log, stderr=log)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{base}/-/ready").is_success:
-                return process, base
-        except httpx.TransportError:
-            time.sleep(0.05)
-    process.kill()
-    pytest.fail(f"Alertmanager did not start: {(directory / 'log').read_text()[-500:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _post(base: str, path: str, body: object) -> None:
-    httpx.post(base + path, json=body).raise_for_status()
-
-
-def _firing(alert: dict[str, object]) -> dict[str, object]:
-    return {"startsAt": _in(minutes=-5), "endsAt": _in(minutes=30), **alert}
-
-
-def _resolved(alert: dict[str, object]) -> dict[str, object]:
-    return {"startsAt": _in(minutes=-5), "endsAt": _in(minutes=-1), **alert}
-
-
 def _silence() -> dict[str, object]:
     return {
         "matchers": [{"name": "instance", "value": "nvr:.*", "isRegex": True, "isEqual": True}],
-        "startsAt": _in(minutes=0),
-        "endsAt": _in(minutes=60),
+        "startsAt": in_minutes(0),
+        "endsAt": in_minutes(60),
         "createdBy": "operator",
         "comment": "new disk ordered",
     }
-
-
-def _in(*, minutes: int) -> str:
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
 
 
 def _named(alerts: list[Alert], name: str) -> Alert:
