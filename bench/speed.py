@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-
-import psutil
 
 import app.environment  # noqa: F401  first, before any library that it quiets
 from app.cli.lab import running_lab
@@ -25,15 +21,14 @@ from bench.figures import Figure, Part, load_average, write_report
 from bench.knowledge import measure_knowledge
 from bench.models import measure_models
 from bench.ranking import measure_ranking
+from bench.served import measure_served
 from core.settings import Settings, load_settings
-from scenarios.processes import choose_ports
 
 SRE = str(Path(sys.executable).with_name("sre"))
 SCENARIO = "jellyfin-memory-leak"
 QUESTION = "Why is HostHighMemory firing on media?"
 WARM_RUNS = 20
 COLD_RUNS = 7
-SERVED_QUESTIONS = 100
 ALERT_DEADLINE_S = 180
 
 
@@ -50,7 +45,7 @@ def _measure_doors() -> Part:
         settings = load_settings()
         build_index(index_directory(settings), settings.data_dir).ingest(list(settings.documents))
         running.wait_for_alert("HostHighMemory", deadline_s=ALERT_DEADLINE_S)
-        figures = [*asyncio.run(_warm(settings)), *_cold(), _memory()]
+        figures = [*asyncio.run(_warm(settings)), *_cold(), *measure_served(QUESTION)]
     return Part(f"Over the simulated homelab with the scenario `{SCENARIO}`.", figures, before, load_average())
 
 
@@ -97,42 +92,6 @@ def _whole(*arguments: str) -> float:
     started = time.perf_counter()
     subprocess.run([SRE, *arguments], check=True, capture_output=True)
     return time.perf_counter() - started
-
-
-def _memory() -> Figure:
-    """Resident memory of `sre serve` after a hundred questions."""
-    port = choose_ports(None, ["API"])[0]
-    url = f"http://127.0.0.1:{port}/ask"
-    with subprocess.Popen(
-        [SRE, "serve", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _until_up(f"http://127.0.0.1:{port}/metrics")
-            for number in range(SERVED_QUESTIONS):
-                say(f"question {number + 1}/{SERVED_QUESTIONS}")
-                text = (QUESTION, "is any VM low on disk?", "summarize alerts", "how do I set up a new LXC?")[
-                    number % 4
-                ]
-                body = json.dumps({"question": text}).encode()
-                request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-                urllib.request.urlopen(request, timeout=60).read()
-            resident = psutil.Process(process.pid).memory_info().rss / 2**20
-        finally:
-            process.terminate()
-    return Figure(f"resident memory of `sre serve` after {SERVED_QUESTIONS} questions", "MiB", 600, [resident])
-
-
-def _until_up(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=2).read()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
-            return
 
 
 if __name__ == "__main__":
