@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
@@ -151,12 +151,9 @@ def read(**wanted) -> list[SourceRead]:
 
     async def watch() -> list[SourceRead]:
         events: list[SourceRead] = []
-        try:
+        with suppress(ConnectionError):
             async for one in watched(work()):
-                if isinstance(one, Progress):
-                    events.append(one)
-        except ConnectionError:
-            pass
+                events += [one] if isinstance(one, SourceRead) else []
         return events
 
     return asyncio.run(watch())
