@@ -33,7 +33,9 @@ def hosts_of(settings: Settings) -> Mapping[str, str]:
 
 
 def may_link(url: str | None, hosts: Collection[str]) -> bool:
-    return bool(url) and str(url).startswith(("http://", "https://")) and _place(str(url)) in hosts
+    """Not with a backslash: a browser reads it as a slash, so that what stands before it is the host."""
+    text = url or ""
+    return text.startswith(("http://", "https://")) and "\\" not in text and _place(text) in hosts
 
 
 def link(url: str | None, hosts: Mapping[str, str]) -> str:
