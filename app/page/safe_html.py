@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from core.settings import Settings
 
 _CITATION = re.compile(r"\[((?:[EKC]\d{1,3})(?:,\s*[EKC]\d{1,3})*)\]")
+_TAG = re.compile(r"(<[^>]*>)")
 _MAX_MARKDOWN = 50_000
 """Characters; beyond that nothing was meant to be read."""
 
@@ -54,7 +55,18 @@ def markdown(text: str, hosts: Collection[str], *, cites: str = "") -> str:
         if token.children:
             token.children = list(_without_foreign_links(token.children, hosts))
     rendered = str(parser.renderer.render(tokens, parser.options, {}))
-    return _CITATION.sub(lambda match: _cited(match, cites), rendered) if cites else rendered
+    return _in_text(_CITATION, lambda match: _cited(match, cites), rendered) if cites else rendered
+
+
+def _in_text(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], html: str) -> str:
+    """Wherever it stands between tags, and not within a link; what stands in an attribute is left alone."""
+    parts, linked = _TAG.split(html), 0
+    for place, part in enumerate(parts):
+        if place % 2:
+            linked += part.startswith("<a ") - part.startswith("</a>")
+        elif not linked:
+            parts[place] = pattern.sub(replace, part)
+    return "".join(parts)
 
 
 def _without_foreign_links(tokens: Iterable[Token], hosts: Collection[str]) -> Iterable[Token]:
@@ -102,7 +114,7 @@ def with_utc(html: str, at: datetime, zone: ZoneInfo) -> str:
             return match[0]
         return f'<abbr title="{utc:%Y-%m-%d %H:%M:%S} UTC">{match[0]}</abbr>'
 
-    return spoken.sub(hover, html)
+    return _in_text(spoken, hover, html)
 
 
 def _place(url: str) -> str:
