@@ -18,6 +18,8 @@ _CITATION = re.compile(r"\[((?:[EKC]\d{1,3})(?:,\s*[EKC]\d{1,3})*)\]")
 _TAG = re.compile(r"(<[^>]*>)")
 _MAX_MARKDOWN = 50_000
 """Characters; beyond that nothing was meant to be read."""
+A_YEAR = range(0, 365, 30)
+"""Days on one of which a zone has its other name, where it has two."""
 
 
 def hosts_of(settings: Settings) -> Mapping[str, str]:
@@ -100,17 +102,21 @@ def when(at: datetime, zone: ZoneInfo, *, now: datetime | None = None) -> str:
 def with_utc(html: str, at: datetime, zone: ZoneInfo) -> str:
     """Clock times of the zone ("21:17:49 CET") in a text of about `at`, each with UTC on hover."""
     local = at.astimezone(zone)
-    if not local.utcoffset():
-        return html
-    spoken = re.compile(rf"\b(?:(\d{{4}}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) {re.escape(local.strftime('%Z'))}\b")
-    offset = local.utcoffset() or timedelta()
+    names = {(local + timedelta(days=days)).strftime("%Z") for days in A_YEAR}
+    spoken = re.compile(
+        rf"\b(?:(\d{{4}}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) ({'|'.join(map(re.escape, sorted(names)))})\b"
+    )
 
     def hover(match: re.Match[str]) -> str:
-        day = match[1] or f"{local:%Y-%m-%d}"
-        clock = match[2] if match[2].count(":") == 2 else f"{match[2]}:00"
         try:
-            utc = datetime.fromisoformat(f"{day}T{clock}") - offset
-        except ValueError:
+            told = datetime.fromisoformat(f"{match[1] or f'{local:%Y-%m-%d}'}T{match[2]}")
+            # An hour comes twice when clocks go back.
+            either = [told.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+            said = next((each for each in either if each.strftime("%Z") == match[3]), None)
+            if said is None or not said.utcoffset():
+                return match[0]
+            utc = said.astimezone(UTC)
+        except (ValueError, OverflowError):
             return match[0]
         return f'<abbr title="{utc:%Y-%m-%d %H:%M:%S} UTC">{match[0]}</abbr>'
 
