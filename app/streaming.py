@@ -32,7 +32,7 @@ async def as_events(
 ) -> AsyncGenerator[bytes]:
     """Encoded for the wire. An error before the first event is raised, a later one is an event of its own."""
     number = 0
-    async with aclosing(progress), aclosing(_with_pings(progress)) as told:
+    async with aclosing(_with_pings(progress)) as told:
         try:
             async for one in told:
                 if one is None:
@@ -59,19 +59,22 @@ def _problem(text: str) -> bytes:
 
 
 async def _with_pings(progress: AsyncGenerator[Progress | Answer]) -> AsyncGenerator[Progress | Answer | None]:
-    """None whenever nothing was told for PING_S."""
-    while True:
-        waiting = asyncio.ensure_future(anext(progress, None))
-        try:
+    """None whenever nothing was told for PING_S. Closes what it reads."""
+    try:
+        while True:
+            waiting = asyncio.ensure_future(anext(progress, None))
             while not (await asyncio.wait({waiting}, timeout=PING_S))[0]:
                 yield None
-        finally:
-            if waiting.cancel():
-                await asyncio.wait({waiting})
-        one = waiting.result()
-        if one is None:
-            return
-        yield one
+            one = waiting.result()
+            if one is None:
+                return
+            yield one
+    finally:
+        # Where a client left, Starlette cancels every wait, this one as well: who is read must not depend on it to end.
+        if waiting.cancel():
+            await asyncio.wait({waiting})
+        else:
+            await progress.aclose()
 
 
 async def begun(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -26,6 +26,7 @@ from core.vocabulary import Answer, Program
 from pipeline.brief import Brief
 from pipeline.cached import still_true
 from pipeline.classify import check_question, classify
+from pipeline.conversation import check_session_id
 from pipeline.explain import explain
 from pipeline.firing import current_alerts
 from pipeline.follow_up import resolve
@@ -95,6 +96,7 @@ class Assistant(dspy.Module):
         question or a session that cannot be read, and for a time in the future.
         """
         text = check_question(text)
+        session_id = None if session_id is None else check_session_id(session_id)
         # To the second, so that questions asked together read the same moment, and share what they read.
         asked_at = clock.refuse_future(at, field="at") if at else clock.now().replace(microsecond=0)
         inquiry = Inquiry(text, asked_at, live=at is None, session_id=session_id)

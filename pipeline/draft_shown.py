@@ -11,7 +11,7 @@ from pipeline.progress import Token, is_watched, tell
 AT_ONCE = 40
 """Characters that are told together: every piece is redacted with all that stands before it."""
 _ANY_MARKER = re.compile(r"\[\[ ## (\w+) ## \]\]")
-_HALF_MARKER = re.compile(r"\[\[?[^\]]*\Z|\[\[ ## \w+ ## \]?\Z")
+_MARKER_BUT_ITS_END = re.compile(r"\[\[ ## \w+ ## \]\Z")
 PROSE_FROM = 60
 """So many characters without a marker: the model leaves the format aside and writes the text alone."""
 
@@ -62,8 +62,15 @@ class DraftShown:
         written = dict(zip(parts[1::2], parts[2::2], strict=True))
         for name in self._fields:
             if name in written:
-                return _HALF_MARKER.sub("", written[name]).strip()
+                return _without_half_a_marker(written[name]).strip()
         return self._raw.strip() if not written and len(self._raw) >= PROSE_FROM and "[[" not in self._raw else ""
+
+
+def _without_half_a_marker(text: str) -> str:
+    """Nor half a citation: up to the first bracket that nothing closes."""
+    text = _MARKER_BUT_ITS_END.sub("", text)
+    opened = text.find("[", text.rfind("]") + 1)
+    return text if opened < 0 else text[:opened]
 
 
 def _whole_words(text: str) -> str:

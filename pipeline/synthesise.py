@@ -38,7 +38,7 @@ UNSURE = 0.8
 
 @dataclass(frozen=True)
 class Written:
-    """The model's checked text, and the cause that it chose among those that code found."""
+    """The model's text without secrets, and the cause that it chose among those that code found."""
 
     text: str
     cause: Cause | None
@@ -107,11 +107,11 @@ class Synthesiser(dspy.Module):
             with models.step("rca", deadline=deadline, show=shown if is_watched() else None):
                 drafted = await self.draft.acall(brief=rendered.text, question=question)
             shown.finish()
-            return Written(drafted.draft, numbered(drafted.cause, candidates(brief)))
+            return Written(redact(drafted.draft), numbered(drafted.cause, candidates(brief)))
         with models.step("synthesise", deadline=deadline, show=shown if is_watched() else None):
             answered = await self.write.acall(brief=rendered.text, conversation=conversation, question=question)
         shown.finish()
-        return Written(answered.answer, numbered(answered.cause, candidates(brief)))
+        return Written(redact(answered.answer), numbered(answered.cause, candidates(brief)))
 
 
 def check(written: Written, brief: Brief) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,6 +17,8 @@ from pipeline.wording import plural
 MOST_LISTED = 8
 """Of one name; the others are counted."""
 SUGGESTED = 3
+_PORT = re.compile(r"^([^:]+|\[[^]]+\]):\d+$")
+"""Behind the name of a host; a URL has colons of its own."""
 ALWAYS = ("Is anything wrong?", "What changed in the last 24 hours?", "Is any VM low on disk?")
 
 
@@ -99,5 +102,5 @@ def _place(alert: Alert) -> str:
 
 
 def _question(alert: Alert, count: int) -> str:
-    place = _place(alert).rpartition(":")[0] or _place(alert)
+    place = _PORT.sub(r"\1", _place(alert))
     return f"Why is {alert.name} firing{f' on {place}' if count == 1 and place != 'no host named' else ''}?"

@@ -147,4 +147,5 @@ def _over(row: int) -> Running:
     """One that needs no work."""
     running = Running(row)
     running.task = asyncio.create_task(asyncio.sleep(0))
+    running.task.add_done_callback(lambda _: running.wake())
     return running

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
 from urllib.parse import urlsplit
@@ -15,8 +15,11 @@ from markdown_it.token import Token
 from core.settings import Settings
 
 _CITATION = re.compile(r"\[((?:[EKC]\d{1,3})(?:,\s*[EKC]\d{1,3})*)\]")
+_TAG = re.compile(r"(<[^>]*>)")
 _MAX_MARKDOWN = 50_000
 """Characters; beyond that nothing was meant to be read."""
+A_YEAR = range(0, 365, 30)
+"""Days on one of which a zone has its other name, where it has two."""
 
 
 def hosts_of(settings: Settings) -> Mapping[str, str]:
@@ -33,7 +36,9 @@ def hosts_of(settings: Settings) -> Mapping[str, str]:
 
 
 def may_link(url: str | None, hosts: Collection[str]) -> bool:
-    return bool(url) and str(url).startswith(("http://", "https://")) and _place(str(url)) in hosts
+    """Not with a backslash: a browser reads it as a slash, so that what stands before it is the host."""
+    text = url or ""
+    return text.startswith(("http://", "https://")) and "\\" not in text and _place(text) in hosts
 
 
 def link(url: str | None, hosts: Mapping[str, str]) -> str:
@@ -52,7 +57,18 @@ def markdown(text: str, hosts: Collection[str], *, cites: str = "") -> str:
         if token.children:
             token.children = list(_without_foreign_links(token.children, hosts))
     rendered = str(parser.renderer.render(tokens, parser.options, {}))
-    return _CITATION.sub(lambda match: _cited(match, cites), rendered) if cites else rendered
+    return _in_text(_CITATION, lambda match: _cited(match, cites), rendered) if cites else rendered
+
+
+def _in_text(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], html: str) -> str:
+    """Wherever it stands between tags, and not within a link; what stands in an attribute is left alone."""
+    parts, linked = _TAG.split(html), 0
+    for place, part in enumerate(parts):
+        if place % 2:
+            linked += part.startswith("<a ") - part.startswith("</a>")
+        elif not linked:
+            parts[place] = pattern.sub(replace, part)
+    return "".join(parts)
 
 
 def _without_foreign_links(tokens: Iterable[Token], hosts: Collection[str]) -> Iterable[Token]:
@@ -86,21 +102,25 @@ def when(at: datetime, zone: ZoneInfo, *, now: datetime | None = None) -> str:
 def with_utc(html: str, at: datetime, zone: ZoneInfo) -> str:
     """Clock times of the zone ("21:17:49 CET") in a text of about `at`, each with UTC on hover."""
     local = at.astimezone(zone)
-    if not local.utcoffset():
-        return html
-    spoken = re.compile(rf"\b(?:(\d{{4}}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) {re.escape(local.strftime('%Z'))}\b")
-    offset = local.utcoffset() or timedelta()
+    names = {(local + timedelta(days=days)).strftime("%Z") for days in A_YEAR}
+    spoken = re.compile(
+        rf"\b(?:(\d{{4}}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) ({'|'.join(map(re.escape, sorted(names)))})\b"
+    )
 
     def hover(match: re.Match[str]) -> str:
-        day = match[1] or f"{local:%Y-%m-%d}"
-        clock = match[2] if match[2].count(":") == 2 else f"{match[2]}:00"
         try:
-            utc = datetime.fromisoformat(f"{day}T{clock}") - offset
-        except ValueError:
+            told = datetime.fromisoformat(f"{match[1] or f'{local:%Y-%m-%d}'}T{match[2]}")
+            # An hour comes twice when clocks go back.
+            either = [told.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
+            said = next((each for each in either if each.strftime("%Z") == match[3]), None)
+            if said is None or not said.utcoffset():
+                return match[0]
+            utc = said.astimezone(UTC)
+        except (ValueError, OverflowError):
             return match[0]
         return f'<abbr title="{utc:%Y-%m-%d %H:%M:%S} UTC">{match[0]}</abbr>'
 
-    return spoken.sub(hover, html)
+    return _in_text(spoken, hover, html)
 
 
 def _place(url: str) -> str:
