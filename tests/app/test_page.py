@@ -45,7 +45,11 @@ def look(served: Served) -> Iterator[Looked]:
 def test_an_alert_is_explained_with_plots_and_what_stands_behind_each_citation(look: Looked, lab) -> None:
     page = look.page
     look.ask(WHY)
+    page.locator("#conversation .js-plotly-plot").first.wait_for()
     look.picture("chat")
+    page.set_viewport_size({"width": 1100, "height": 1420})
+    page.wait_for_timeout(1_000)
+    look.picture("readme")
     text = look.answer(0)
     assert "Most likely cause: adguard" in text
     for cite in page.locator("#conversation .answer a.cite").all():
