@@ -116,8 +116,8 @@ def _band(series: SeriesSummary, factor: float, suffix: str, zone: ZoneInfo) -> 
         return []
     x = _local([at for at, _, _ in series.usual], zone)
     edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "x": x}
-    name = f"normal ({series.usual_from})"
-    told = f"%{{y:.4~g}}{suffix}<extra>{escape(name)}</extra>"
+    name = escape(f"normal ({series.usual_from})")
+    told = f"%{{y:.4~g}}{suffix}<extra>{name}</extra>"
     low = {**edge, "y": [low * factor for _, low, _ in series.usual], "showlegend": False, "hovertemplate": told}
     high = {**edge, "y": [high * factor for _, _, high in series.usual], "name": name, "hovertemplate": told}
     if all(low == high for _, low, high in series.usual):  # a band without height would not be seen
@@ -135,7 +135,7 @@ def _markers(changes: Sequence[AnsweredChange], zone: ZoneInfo) -> dict[str, Any
         "yaxis": "y2",
         "x": _local(times, zone),
         "y": [0.04] * len(times),
-        "text": [change.id for change in changes],
+        "text": [escape(change.id) for change in changes],
         "textposition": "top center",
         "marker": {"symbol": "diamond", "size": 11, "color": PURPLE},
         "customdata": [
