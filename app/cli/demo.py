@@ -97,8 +97,11 @@ def _explain(settings: Settings, question: str) -> None:
 
 
 def _say_how_to_go_on(ready: LabReady, settings: Settings) -> None:
+    from app.server import page_url
+
     say("Ask on, in another terminal:")
     for name, value in {**ready.env, "SRE_DATA_DIR": str(settings.data_dir)}.items():
         say(f"  export {name}='{value}'")
     say('  .venv/bin/sre ask "is any VM low on disk?"')
+    say(f"Or on the page: {page_url(settings)}")
     say("Stop with Ctrl-C.")

@@ -47,9 +47,6 @@ def test_an_alert_is_explained_with_plots_and_what_stands_behind_each_citation(l
     look.ask(WHY)
     page.locator("#conversation .js-plotly-plot").first.wait_for()
     look.picture("chat")
-    page.set_viewport_size({"width": 1100, "height": 1420})
-    page.wait_for_timeout(1_000)
-    look.picture("readme")
     text = look.answer(0)
     assert "Most likely cause: adguard" in text
     for cite in page.locator("#conversation .answer a.cite").all():
@@ -76,6 +73,10 @@ def test_a_plot_holds_the_series_its_band_the_onset_and_the_changes(look: Looked
         if figure["layout"].get("annotations") or time.monotonic() > end:
             break
         time.sleep(10)
+    look.page.set_viewport_size({"width": 1100, "height": 1200})
+    plot.scroll_into_view_if_needed()
+    look.page.wait_for_timeout(1_000)
+    look.picture("readme")
     by_name = {trace["name"].split(" (")[0]: trace for trace in figure["data"]}
     assert {"measured", "normal", "change"} <= by_name.keys()
     assert min(by_name["measured"]["y"]) == 0  # the probe fails
