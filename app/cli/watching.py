@@ -11,7 +11,6 @@ from core.vocabulary import Answer
 
 if TYPE_CHECKING:
     from pipeline.assistant import Assistant
-    from pipeline.progress import Progress
 
 Say = Callable[[str], None]
 
@@ -28,6 +27,8 @@ async def watch(
     assistant: Assistant, text: str, *, at: datetime | None = None, session: str | None = None, say: Say
 ) -> Answer:
     """The answer; what leads to it is said line by line."""
+    from app.progress_lines import line_of
+
     async with aclosing(assistant.stream(text, at=at, session_id=session)) as events:
         async for event in events:
             if isinstance(event, Answer):
@@ -35,20 +36,3 @@ async def watch(
             if line := line_of(event):
                 say(line)
     raise AssertionError("a stream ends with its answer")
-
-
-def line_of(event: Progress) -> str | None:
-    """What a person reads of an event; None for one that says nothing by itself."""
-    from pipeline.progress import PassagesFound, SourceRead, Understood, Verification
-
-    match event:
-        case Understood():
-            about = ", ".join((*event.alert_names, *event.subjects))
-            return f"understood as {event.intent.replace('_', ' ')}{f' about {about}' if about else ''}"
-        case SourceRead():
-            return f"{event.source}: {event.finding} ({event.seconds:.2f} s)"
-        case PassagesFound():
-            return f"pages: {', '.join(dict.fromkeys(passage.document for passage in event.passages))}"
-        case Verification(checked=True):
-            return f"checked: {len(event.cut)} of its sentences do not stand"
-    return None

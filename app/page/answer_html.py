@@ -7,9 +7,10 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from app.page.safe_html import link, markdown, when, with_utc
+from app.progress_lines import line_of
 from app.transcript import Said
 from core.vocabulary import Answer, AnsweredChange, Evidence, Passage
-from pipeline.progress import PassagesFound, Plan, Progress, SourceRead, Token, Understood, Verification
+from pipeline.progress import Progress, Token
 
 MODES = {"llm": "written by a language model, checked by code", "deterministic": "written by code", "cached": "an earlier answer of the language model, as far as it still stands"}  # fmt: skip
 
@@ -64,30 +65,12 @@ def progress_html(events: list[Progress], hosts: Mapping[str, str]) -> str:
         if isinstance(event, Token):
             words = event.text if event.draft != draft else words + event.text
             draft = event.draft
-        elif line := _line(event):
-            lines.append(f"<li>{line}</li>")
+        elif line := line_of(event):
+            lines.append(f"<li>{escape(line)}</li>")
     written = (
         f'<div class="draft" dir="auto"><b>Draft, being checked</b>{markdown(words, hosts)}</div>' if words else ""
     )
     return f'<div class="working" role="status"><ol class="progress">{"".join(lines)}</ol>{written}</div>'
-
-
-def _line(event: Progress) -> str:
-    match event:
-        case Plan():
-            return f"asking {escape(', '.join(event.sources) or 'nobody: no source is configured')}"
-        case Understood():
-            about = ", ".join((*event.alert_names, *event.subjects))
-            return f"understood as {event.intent.replace('_', ' ')}{escape(f' about {about}') if about else ''}"
-        case SourceRead():
-            mark = "✓" if event.ok else "✗"
-            return f"{mark} <b>{escape(event.source)}</b>: {escape(event.finding)} <small>{event.seconds:.2f} s</small>"
-        case PassagesFound():
-            pages = dict.fromkeys(f"{passage.document} › {passage.heading}" for passage in event.passages)
-            return f"pages: {escape('; '.join(pages))}"
-        case Verification(checked=True):
-            return f"checked: {len(event.cut)} of its sentences do not stand"
-    return ""
 
 
 def _section(title: str, items: list[str]) -> str:

@@ -73,13 +73,16 @@ def build_page(backing: Backing) -> gr.Blocks:
         chatting = Chatting(backing, chat)
         shown = [chat.conversation, chat.working, chat.seen, chat.session, chat.others, chat.plotted]
         asked = [*shown, chat.box]
-        for question in (chat.box.submit, chat.ask.click):
-            question(chatting.ask, [chat.box, chat.session], asked, **QUIET)
-        chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
-        chat.new.click(chatting.began, None, asked, **QUIET)
-        chat.others.input(chatting.shown, [chat.others], shown, **QUIET)
         kept = [chat.session, chat.plotted]
-        buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], **QUIET)
+        watching: list[Any] = [
+            chat.box.submit(chatting.ask, [chat.box, chat.session], asked, **QUIET),
+            chat.ask.click(chatting.ask, [chat.box, chat.session], asked, **QUIET),
+            buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], **QUIET),
+        ]
+        chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
+        # Whoever leaves a conversation stops watching its question, which goes on all the same.
+        chat.new.click(chatting.began, None, asked, cancels=watching, **QUIET)
+        chat.others.input(chatting.shown, [chat.others], shown, cancels=watching, **QUIET)
 
         look = _what_fires(backing)
         page.load(chatting.shown, [chat.session], shown, **QUIET)

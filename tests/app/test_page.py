@@ -218,6 +218,19 @@ def test_two_tabs_on_one_conversation_see_the_same(served: Served) -> None:
         assert first.errors == second.errors == []
 
 
+def test_who_leaves_a_conversation_in_mid_answer_finds_the_answer_there_and_nowhere_else(look: Looked) -> None:
+    look.box.fill(WHY)
+    look.box.press("Enter")
+    look.page.locator("#working .progress li").first.wait_for()
+    look.page.get_by_role("button", name="New conversation").click()
+    expect(look.page.locator("#conversation .asked")).to_have_count(0)
+    look.page.wait_for_timeout(6_000)
+    expect(look.page.locator("#conversation .asked")).to_have_count(0)
+    look.page.get_by_role("combobox", name="Conversation").click()
+    look.page.get_by_role("option", name=WHY).first.click()
+    assert "Most likely cause" in look.answer(0)
+
+
 def test_a_reload_in_mid_answer_loses_nothing(look: Looked) -> None:
     look.box.fill(WHY)
     look.box.press("Enter")
