@@ -37,6 +37,7 @@ EVALUATIONS_LISTED = 100
 class EvaluationRun:
     """A logged evaluation: shares 0..1 of its cases, when it began (UTC)."""
 
+    id: str
     at: datetime
     name: str
     passed: float
@@ -127,6 +128,7 @@ class Tracking:
             runs = self.client.search_runs(ids, wanted, order_by=order, max_results=limit)
         return [
             EvaluationRun(
+                id=run.info.run_id,
                 at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
                 name=run.info.run_name,
                 passed=run.data.metrics.get("passed", 0.0),

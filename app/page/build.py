@@ -14,13 +14,16 @@ from app.access import LOGIN_MESSAGE
 from app.page.alerts_html import alerts_html, headline, suggestions
 from app.page.backing import Backing
 from app.page.chat_tab import Chatting, chat_tab
-from app.page.numbers_tabs import INCIDENTS, REPORTS, evals_html, reliability_html
+from app.page.evals_tab import comparing, evals_tab, listing
+from app.page.reliability_html import reliability_html
 from app.page.timeline_tab import looking, timeline_tab
 from core.clock import now
 from pipeline.brief import Gaps
 from pipeline.firing import current_alerts
 
 PATH = "/page"
+INCIDENTS = "No incident is kept yet. This tab will list them with their root cause analyses; until then, ask “draft a root cause analysis”, or POST /rca."
+REPORTS = "No report is written yet. This tab will show the weekly reliability report once it is built."
 LIVE_S = 5.0
 """How often what fires, and what another tab said, is looked at."""
 HERE = Path(__file__).parent
@@ -65,7 +68,7 @@ def build_page(backing: Backing) -> gr.Blocks:
             with gr.Tab("Reliability", id="reliability") as of_reliability:
                 reliability = gr.HTML("")
             with gr.Tab("Evals", id="evals") as of_evals:
-                evals = gr.HTML("")
+                evals = evals_tab()
         # Without a handler of its own for clicks: what the script sends is all that it tells.
         buttons = gr.HTML("", js_on_load=(HERE / "page.js").read_text(encoding="utf-8"), elem_id="buttons")
         timer = gr.Timer(LIVE_S)
@@ -97,11 +100,9 @@ def build_page(backing: Backing) -> gr.Blocks:
         async def of_service() -> str:
             return await reliability_html(backing)
 
-        async def of_runs() -> str:
-            return await evals_html(backing)
-
         of_reliability.select(of_service, None, reliability, **PRIVATE)
-        of_evals.select(of_runs, None, evals, **PRIVATE)
+        of_evals.select(listing(backing), None, [evals.runs, evals.before, evals.after], **PRIVATE)
+        evals.compare.click(comparing(backing), [evals.before, evals.after], evals.compared, **PRIVATE)
     page.queue(default_concurrency_limit=None)
     return cast("gr.Blocks", page)
 

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from evaluation_reports import case, report
 from page_in_chromium import CHROMIUM, PHONE, Looked, Served, looking_at
 from playwright.sync_api import expect
 
 from app.transcript import Transcript
 from core.store import FILE_NAME, Store
+from optimise.tracking import Tracking
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
@@ -144,7 +146,21 @@ def test_feedback_is_kept_and_exported_as_a_case(look: Looked, served: Served) -
     expect(look.page.get_by_role("button", name="This answer helped")).to_have_attribute("aria-pressed", "true")
 
 
-@pytest.mark.parametrize("name", ["Incidents", "Reports", "Reliability", "Evals"])
+def test_evaluations_are_listed_and_compared_case_by_case(look: Looked, served: Served) -> None:
+    look.tab("Evals")
+    look.page.get_by_role("tabpanel").get_by_text("make eval").wait_for()
+    tracking = Tracking(None, served.data_dir)
+    tracking.log_evaluation(report(case("turned", passes=False), case("same")), None, "before")
+    tracking.log_evaluation(report(case("turned"), case("same")), None, "after")
+    look.page.reload()
+    look.tab("Evals")
+    expect(look.page.locator("table.sheet").first).to_contain_text("50.0%", timeout=40_000)
+    look.page.get_by_role("button", name="Compare").click()
+    expect(look.page.locator("table.sheet", has_text="won")).to_contain_text("turned", timeout=40_000)
+    look.picture("evals")
+
+
+@pytest.mark.parametrize("name", ["Incidents", "Reports", "Reliability"])
 def test_a_tab_that_is_empty_says_what_will_fill_it(look: Looked, name: str) -> None:
     look.tab(name)
     hint = look.page.get_by_role("tabpanel").locator(".hint:visible").first

@@ -1,4 +1,4 @@
-"""The tabs that tell of the assistant itself: how it does as a service, and how its evaluations went."""
+"""How the assistant does as a service: what it answered, and what that cost."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from html import escape
 
 from app.page.backing import Backing
+from app.page.sheet import sheet
 from core import clock
 from core.costs import load_prices
 from core.errors import SreError
 from core.ledger import Ledger
 from core.store import FILE_NAME, Store
 from core.telemetry import REGISTRY
-from optimise.tracking import EvaluationRun, Tracking
 
 PERIODS = {"day": "today", "week": "this week", "month": "this month"}
-INCIDENTS = "No incident is kept yet. This tab will list them with their root cause analyses; until then, ask “draft a root cause analysis”, or POST /rca."
-REPORTS = "No report is written yet. This tab will show the weekly reliability report once it is built."
 OBJECTIVES = "Service level objectives and their error budgets are not defined yet; this tab will show them with their burn rates."
 
 
@@ -43,31 +41,7 @@ async def reliability_html(backing: Backing) -> str:
         ("mean time of an answer", f"{seen.seconds / seen.total:.2f} s" if seen.total else "none yet"),
         ("steps down from the full program", f"{seen.degraded:.0f}"),
     ]
-    return f'{_table(("", ""), rows)}<h4>Cost</h4>{await _cost(backing)}<p class="hint">{OBJECTIVES}</p>'
-
-
-async def evals_html(backing: Backing) -> str:
-    """The last evaluations, newest first."""
-    settings = backing.settings
-
-    def read() -> Sequence[EvaluationRun]:
-        return Tracking(settings.mlflow_tracking_uri, settings.data_dir).latest_evaluations()
-
-    try:
-        runs = await asyncio.to_thread(read)
-    except SreError as error:
-        return f'<p class="problem">{escape(str(error))}</p>'
-    if not runs:
-        return '<p class="hint">No evaluation was kept yet: run “make eval”, then look here again; “make mlflow” compares them case by case.</p>'
-    rows = [
-        (
-            *(f"{run.at.astimezone(backing.zone):%Y-%m-%d %H:%M}", run.name, run.split, f"{run.cases}"),
-            *(f"{run.passed:.1%}", f"{run.confidently_wrong:.1%}", run.program),
-        )
-        for run in runs
-    ]
-    head = ("when", "run", "split", "cases", "passed", "confidently wrong", "program")
-    return f'{_table(head, rows)}<p class="hint">Case by case: make compare A=… B=…, or make mlflow.</p>'
+    return f'{sheet(("", ""), rows)}<h4>Cost</h4>{await _cost(backing)}<p class="hint">{OBJECTIVES}</p>'
 
 
 async def _cost(backing: Backing) -> str:
@@ -87,7 +61,7 @@ async def _cost(backing: Backing) -> str:
         for model, spent in models.items()
     ]
     budget = f"The daily budget is {settings.daily_budget_usd:g} US dollars." if settings.daily_budget_usd else ""
-    return f"{_table(('when', 'model', 'calls', 'cost'), rows)}<p>{budget}</p>"
+    return f"{sheet(('when', 'model', 'calls', 'cost'), rows)}<p>{budget}</p>"
 
 
 def _answered() -> _Answered:
@@ -105,9 +79,3 @@ def _answered() -> _Answered:
         seconds=by_name.get("sre_question_duration_seconds_sum", 0.0),
         degraded=by_name.get("sre_degraded_total", 0.0),
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="sheet"><tr>{top}</tr>{body}</table>'
