@@ -88,7 +88,7 @@ def build_page(backing: Backing) -> gr.Blocks:
         chat.others.input(chatting.shown, [chat.others], shown, cancels=watching, **QUIET)
 
         look = _what_fires(backing)
-        page.load(chatting.shown, [chat.session], shown, **QUIET)
+        page.load(chatting.opened, [chat.session], shown, **QUIET)
         page.load(look, None, [live, firing, chat.suggestions], **QUIET)
         timer.tick(look, None, [live, firing, chat.suggestions], **QUIET)
         follow = [chat.session, chat.seen, chat.plotted]

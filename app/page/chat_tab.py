@@ -83,6 +83,12 @@ class Chatting:
             yield {tab.working: self._progress(running)}
         yield {**await self._now(session_id), tab.working: "", tab.others: await self._titles(session_id)}
 
+    async def opened(self, session_id: str) -> Mapping[Any, Any]:
+        """What a page shows first. Without a conversation nothing is touched: a question may have been asked meanwhile."""
+        if not session_id:
+            return {self._tab.others: await self._titles(session_id)}
+        return await self.shown(session_id)
+
     async def shown(self, session_id: str) -> Mapping[Any, Any]:
         """The conversation as it is: after a reload, or when another one was picked."""
         tab = self._tab

@@ -464,11 +464,15 @@ async def test_more_lines_of_one_moment_than_a_page_holds_end_in_a_gap(server, l
         assert gaps == ["loki: it serves 10 of the lines at 2026-11-20T03:10:05Z; more of that moment may be missing"]
 
 
-async def test_a_scan_gives_everything_in_parts(server, loki) -> None:
+async def test_a_scan_gives_everything_in_parts(server) -> None:
+    patient = Source(
+        "loki", server.url, allowed=ALLOWED, timeout_s=30
+    )  # 5,000 lines take a busy machine more than a second
     lines = [(ns(place / 100), f"error {place}") for place in range(12_000)]
     server.write({"container": "a"}, *lines)
     server.write({"container": "b"}, (ns(1), "error of another"))
-    parts, found, gaps = await scanned(loki, entities=["a"], levels=BAD)
+    parts, found, gaps = await scanned(Loki(patient, zone=UTC_ZONE), entities=["a"], levels=BAD)
+    await patient.aclose()
     assert (found, gaps) == ([line for _, line in lines], [])
     assert len(parts) == 3
     assert all(1 < len(part.lines) <= 5_000 for part in parts)
