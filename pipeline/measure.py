@@ -67,6 +67,7 @@ class Measurer:
         self._zone = zone
         self._baselines = baselines
         self._rate_window_s: int | None = None
+        self._usual: Mapping[str, Baseline] = {}
 
     async def rate_window_s(self) -> int:
         """Four scrape intervals, as measured in the minute before: the shortest window in which a rate is reliable."""
@@ -81,8 +82,10 @@ class Measurer:
     async def measure(self, signals: Iterable[Signal]) -> list[Finding]:
         """Every entity's value of each signal, with what is usual, and its values yesterday and last week (an hour ago where these do not do)."""
         signals = list(signals)
-        window, learnt = await asyncio.gather(self.rate_window_s(), self._learnt(signals))
-        found = await asyncio.gather(*(self._signal(signal, window, learnt.get(signal.name)) for signal in signals))
+        window, self._usual = await asyncio.gather(self.rate_window_s(), self._learnt(signals))
+        found = await asyncio.gather(
+            *(self._signal(signal, window, self._usual.get(signal.name)) for signal in signals)
+        )
         return [finding for findings in found for finding in findings]
 
     async def _learnt(self, signals: Sequence[Signal]) -> Mapping[str, Baseline]:
@@ -193,7 +196,7 @@ class Measurer:
         query = await self.query_of(finding)
         series = await self.course(finding, window)
         if series is not None:
-            series = await self._with_usual(series, finding)
+            series = self._with_usual(series, finding)
         return Evidence(
             id="",
             source="prometheus",
@@ -207,10 +210,10 @@ class Measurer:
             available=1,
         )
 
-    async def _with_usual(self, series: SeriesSummary, finding: Finding) -> SeriesSummary:
+    def _with_usual(self, series: SeriesSummary, finding: Finding) -> SeriesSummary:
         """The series with its unit, and the band that is normal for it: what was learnt of each hour, else what was measured before."""
         times = [at for at, _ in series.points]
-        baseline = (await self._learnt([finding.signal])).get(finding.signal.name)
+        baseline = self._usual.get(finding.signal.name)
         edges = baseline.edges(finding.labels, hours_of_week(times, self._zone)) if baseline and times else None
         if edges is not None:
             learnt = zip(times, *(edge.tolist() for edge in edges), strict=True)
