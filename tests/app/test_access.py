@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -291,6 +292,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.at
+
+
+@pytest.mark.parametrize(("path", "bound"), [("/page/", True), ("/metrics", True), ("/docs", False)])
+def test_a_page_may_load_nothing_from_elsewhere_unless_it_is_the_documentation(open_api, path, bound) -> None:
+    with urllib.request.urlopen(f"{open_api}{path}", timeout=30) as reply:
+        policy = reply.headers.get("content-security-policy", "")
+    assert ("default-src 'self'" in policy) == bound
 
 
 @pytest.fixture
