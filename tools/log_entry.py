@@ -29,7 +29,7 @@ _NAMES = (
     "fatal|panic|critical|crit|error|err|severe|warning|warn|wrn|notice|info|inf|debug|dbg|trace|trc|ftl|emerg|alert"
 )
 _LEVEL = re.compile(
-    r"\b(?:level|lvl|severity|loglevel)=[\"']?(?P<key>[A-Za-z]+)"
+    r"\b(?:level|lvl|severity|loglevel)=[\"']?(?P<key>[A-Za-z]+)\b"
     rf"|[\[|(<](?P<framed>(?i:{_NAMES}))\s*[\]|)>]"
     rf"|(?:^|(?<=[\s:]))(?P<capitals>{_NAMES.replace('|alert', '').upper()}|LOG)(?=[\s:,|\]]|$)"
     rf"|(?:^|(?<=\s))(?P<colon>(?i:{_NAMES}))(?=:)"

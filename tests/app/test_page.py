@@ -128,7 +128,7 @@ def test_the_timeline_shows_alerts_changes_and_the_suspect_of_one_entity(look: L
     look.page.get_by_role("combobox", name="Host or service").click()
     look.page.get_by_role("option", name="adguard", exact=True).click()
     look.page.get_by_role("button", name="Show", exact=True).click()
-    expect(look.page.locator("#timeline .ytick")).to_have_count(1)
+    expect(look.page.locator("#timeline .ytick")).to_have_count(1, timeout=40_000)
 
 
 def test_feedback_is_kept_and_exported_as_a_case(look: Looked, served: Served) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from loki_server import LokiServer
 
@@ -290,6 +290,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from([("error",), ("warning",), BAD]))
+@example("level=e3", ("error",))
 def test_the_filter_loses_no_line(line: str, levels: tuple[str, ...]) -> None:
     stamped = LineClock(UTC_ZONE, AT).read(line) or Stamped(AT, None, lead=line)
     words = logql.perhaps_at(levels)

@@ -204,7 +204,7 @@ def test_only_the_last_draft_is_shown() -> None:
 
 def test_before_the_first_word_there_is_no_draft() -> None:
     html = progress_html([SourceRead(source="loki", seconds=0.5, finding="3 lines")], HOSTS)
-    assert Found(html).text == "✓ loki: 3 lines 0.50 s"
+    assert Found(html).text == "✓ loki: 3 lines (0.50 s)"
     assert "draft" not in html
 
 
