@@ -18,7 +18,7 @@ from optimise.tracking import Tracking
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
     pytest.mark.xdist_group("page"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
 WHY = "Why is DnsServerFailing firing?"
 TABS = ("Chat", "Alerts", "Timeline", "Incidents", "Reports", "Reliability", "Evals")

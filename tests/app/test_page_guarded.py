@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
     pytest.mark.skipif(BINARY is None, reason="needs the alertmanager binary"),
     pytest.mark.xdist_group("page"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
 CONFIG = """
 route: {receiver: phone, group_by: [alertname], group_wait: 0s, group_interval: 1s}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from scenarios.processes import choose_ports
 
@@ -23,6 +23,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts" / "page"
 SRE = str(Path(sys.executable).with_name("sre"))
 START_S = 60
+WAIT_MS = 30_000
+"""What is waited for comes at once on a quiet machine."""
+expect.set_options(timeout=WAIT_MS)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
 
 
@@ -135,7 +138,7 @@ def looking_at(url: str, *, size: dict[str, int] = DESK, tabs: int = 1, **contex
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         shared = browser.new_context(viewport=size, **context)
-        shared.set_default_timeout(20_000)
+        shared.set_default_timeout(WAIT_MS)
         looked = [Looked(shared.new_page(), url) for _ in range(tabs)]
         for each in looked:
             each.watch()
