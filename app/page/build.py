@@ -10,7 +10,7 @@ from typing import Any, cast
 import gradio as gr
 from fastapi import FastAPI
 
-from app.access import LOGIN_MESSAGE
+from app.access import LOGIN_MESSAGE, Login
 from app.page.alerts_html import alerts_html, headline, suggestions
 from app.page.backing import Backing
 from app.page.chat_tab import Chatting, chat_tab
@@ -27,9 +27,8 @@ REPORTS = "No report is written yet. This tab will show the weekly reliability r
 LIVE_S = 5.0
 """How often what fires, and what another tab said, is looked at."""
 HERE = Path(__file__).parent
-Login = Callable[[str, str], bool]
 PRIVATE: Any = {"api_visibility": "private"}
-QUIET: Any = {"show_progress": "hidden", "queue": True, **PRIVATE}
+QUIET: Any = {"show_progress": "hidden", **PRIVATE}
 
 
 def mount_page(api: FastAPI, backing: Backing, *, login: Login | None = None) -> None:

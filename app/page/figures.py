@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from core.vocabulary import AnsweredChange, Event, Evidence, SeriesSummary, Timeline
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 BAND = "rgba(0, 158, 115, 0.22)"
 MISSING_STEPS = 2.5
 """A line is broken where so many steps are missing."""

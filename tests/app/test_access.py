@@ -5,16 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
-import uvicorn
+from api_served import api_served
 from fastapi import FastAPI
 
 import app.environment  # noqa: F401  first, before any library that it quiets
@@ -56,23 +53,6 @@ def call(url: str, path: str, body: object = None, *, method: str | None = None,
 def made(directory, **changed: object) -> Settings:
     port = choose_ports(None, ["API"])[0]
     return Settings(_env_file=None, data_dir=directory, port=port, log_level="WARNING", **changed)
-
-
-@contextmanager
-def served(application: FastAPI) -> Iterator[str]:
-    """The application on loopback, whatever address its settings name."""
-    port = choose_ports(None, ["API"])[0]
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=5)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +137,7 @@ def test_another_name_is_refused_in_one_line(open_api, host, expected) -> None:
 
 def test_every_address_without_names_is_reached_by_any_name_that_has_the_token(tmp_path) -> None:
     settings = made(tmp_path, host="0.0.0.0", api_token=TOKEN, login_password=PASSWORD)
-    with served(build_api(settings)) as url:
+    with api_served(build_api(settings)) as url:
         assert call(url, "/alerts", Host="nas.home.lan:8080", Authorization=f"Bearer {TOKEN}").status == 200
         assert call(url, "/alerts", Host="nas.home.lan:8080").status == 401
 
@@ -385,7 +365,7 @@ def page(tmp_path_factory) -> Iterator[tuple[str, FastAPI]]:
     application = build_api(settings)
     gradio.mount_gradio_app(application, blocks, path="/page", auth=build_login(settings), run_history=False)
     (mounted,) = (route.app for route in application.routes if getattr(route, "path", None) == "/page")
-    with served(application) as url:
+    with api_served(application) as url:
         yield url, mounted
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
+from api_served import api_served
 
 from app.api import build_api
 from app.knowledge import build_index, index_directory
@@ -23,7 +22,6 @@ from bench.rule_model import answer_by_rules
 from bench.scripted_model import Reply, Script, ScriptedModel
 from core.settings import Settings, load_settings
 from core.vocabulary import Answer
-from scenarios.processes import choose_ports
 
 pytestmark = pytest.mark.xdist_group("lab-streamed")
 WHY = "Why is DnsServerFailing firing?"
@@ -64,27 +62,10 @@ def serve(lab, indexed, tmp_path, monkeypatch) -> Serve:
                 **(own if script else {}),
                 **overrides,
             }
-            with running(build_api(load_settings(**given))) as url:
+            with api_served(build_api(load_settings(**given))) as url:
                 yield url, model
 
     return served
-
-
-@contextmanager
-def running(application: FastAPI) -> Iterator[str]:
-    port = choose_ports(None, ["API"])[0]
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=5)
-        assert not thread.is_alive(), "something holds the server"
 
 
 @contextmanager
@@ -316,7 +297,7 @@ def test_bad_input_is_a_422_and_no_stream(url, body, named) -> None:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> Iterator[str]:
     """The API without any source."""
-    with running(build_api(Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("alone")))) as base:
+    with api_served(build_api(Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("alone")))) as base:
         yield base
 
 
