@@ -79,7 +79,8 @@ def build_page(backing: Backing) -> gr.Blocks:
         watching: list[Any] = [
             chat.box.submit(chatting.ask, [chat.box, chat.session], asked, **QUIET),
             chat.ask.click(chatting.ask, [chat.box, chat.session], asked, **QUIET),
-            buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], **QUIET),
+            # A question may still be under way: no press is dropped meanwhile.
+            buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], trigger_mode="multiple", **QUIET),
         ]
         chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
         # Whoever leaves a conversation stops watching its question, which goes on all the same.

@@ -120,7 +120,7 @@ class Chatting:
             return
         judge: Callable[..., None] = self._backing.transcript.judge
         await self._plainly(asyncio.to_thread(judge, int(row), verdict, comment))
-        gr.Info("Comment kept, thank you." if comment else "Kept, thank you. You may add a comment.", duration=3)
+        gr.Info("Comment kept, thank you." if comment else "Kept, thank you. You may add a comment.", duration=5)
 
     async def with_plots(self, session_id: str, row: str, plotted: list[int]) -> Mapping[Any, Any]:
         wanted = [*plotted, int(row)] if row.isdigit() else plotted

@@ -121,3 +121,14 @@ def test_stopping_ends_the_call_of_the_model_and_the_page_goes_on(look: Looked, 
     look.page.wait_for_timeout(500)
     assert model.abandoned == before + 1
     look.ask("Why is Hostile firing?")
+
+
+def test_an_answer_is_judged_while_another_question_is_under_way(look: Looked) -> None:
+    look.ask("Why is Hostile firing?")
+    look.tab("Alerts")
+    look.page.get_by_role("button", name="Explain DiskAlmostFull").click()
+    expect(look.page.locator("#working .draft")).to_contain_text("The alert fires", timeout=30_000)
+    look.page.get_by_role("button", name="This answer helped").click()
+    expect(look.page.get_by_text("Kept, thank you")).to_be_visible()
+    look.page.get_by_role("button", name="Stop").click()
+    expect(look.page.locator("#conversation .problem")).to_contain_text("interrupted")

@@ -24,7 +24,7 @@ def server() -> Iterator[GrafanaServer]:
 
 @pytest.fixture
 async def source(server: GrafanaServer) -> AsyncIterator[Source]:
-    source = Source("grafana", server.url, allowed=ALLOWED, headers={"Authorization": f"Bearer {TOKEN}"}, timeout_s=2)
+    source = Source("grafana", server.url, allowed=ALLOWED, headers={"Authorization": f"Bearer {TOKEN}"}, timeout_s=20)
     yield source
     await source.aclose()
 

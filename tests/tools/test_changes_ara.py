@@ -38,7 +38,7 @@ def server() -> Iterator[AraServer]:
 
 @pytest.fixture
 async def source(server: AraServer) -> AsyncIterator[Source]:
-    source = Source("ara", server.url, allowed=ALLOWED, timeout_s=2)
+    source = Source("ara", server.url, allowed=ALLOWED, timeout_s=20)
     yield source
     await source.aclose()
 

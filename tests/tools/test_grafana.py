@@ -186,4 +186,4 @@ async def test_every_read_is_a_get_and_a_write_is_never_sent(
 
 def _source(server: GrafanaServer, token: str | None) -> Source:
     headers = {"Authorization": f"Bearer {token}"} if token else None
-    return Source("grafana", server.url, allowed=ALLOWED, headers=headers, timeout_s=2)
+    return Source("grafana", server.url, allowed=ALLOWED, headers=headers, timeout_s=20)

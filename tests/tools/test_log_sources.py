@@ -41,7 +41,7 @@ def other() -> Iterator[LokiServer]:
 @pytest.fixture
 async def sources(server: LokiServer, other: LokiServer) -> AsyncIterator[LogSource]:
     opened = [
-        Source(name, each.url, allowed=ALLOWED, timeout_s=1) for name, each in (("loki", server), ("loki2", other))
+        Source(name, each.url, allowed=ALLOWED, timeout_s=20) for name, each in (("loki", server), ("loki2", other))
     ]
     yield LogSources([Loki(source, zone=ZONE) for source in opened])
     for source in opened:

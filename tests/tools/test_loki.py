@@ -40,7 +40,7 @@ def server() -> Iterator[LokiServer]:
 
 @pytest.fixture
 async def source(server: LokiServer) -> AsyncIterator[Source]:
-    source = Source("loki", server.url, allowed=ALLOWED, timeout_s=1)
+    source = Source("loki", server.url, allowed=ALLOWED, timeout_s=20)
     yield source
     await source.aclose()
 
