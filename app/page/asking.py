@@ -31,8 +31,9 @@ MAX_REFUSED = 400
 class Running:
     """One question under way, and what it has told so far."""
 
-    def __init__(self, row: int) -> None:
+    def __init__(self, row: int, question: str) -> None:
         self.row = row
+        self.question = question
         self.events: list[Progress] = []
         self.task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -75,25 +76,36 @@ class Asking:
         self.transcript = transcript
         self._on_answer = on_answer
         self._running: dict[str, list[Running]] = {}
+        self._beginning = asyncio.Lock()
 
     def of(self, session_id: str) -> Running | None:
-        """The question of a conversation that was asked last, while it is under way."""
-        return next(iter(self._running.get(session_id, [])[-1:]), None)
+        """The question of a conversation that is being answered; those asked after it wait for it."""
+        return next(iter(self._running.get(session_id, [])), None)
 
     def find(self, session_id: str, row: int) -> Running | None:
         return next((each for each in self._running.get(session_id, []) if each.row == row), None)
 
     async def ask(self, session_id: str, text: str) -> Running:
-        """Write the question down and begin with it. Raises StoreError; what is wrong with the question is told in its place."""
+        """Write the question down and begin with it; one that is under way already, word for word, is not asked again.
+
+        Raises StoreError; what is wrong with the question is told in its place.
+        """
+        async with self._beginning:
+            return await self._begin(session_id, text)
+
+    async def _begin(self, session_id: str, text: str) -> Running:
         try:
             text = check_question(text)
             self._check_room()
         except InvalidInput as error:
             row = await asyncio.to_thread(self.transcript.asked, session_id, cut(text, MAX_REFUSED))
             await asyncio.to_thread(self.transcript.failed, row, str(error))
-            return _over(row)
+            return _over(row, text)
+        running = next((each for each in self._running.get(session_id, []) if each.question == text), None)
+        if running is not None:
+            return running
         row = await asyncio.to_thread(self.transcript.asked, session_id, text)
-        running = Running(row)
+        running = Running(row, text)
         self._running.setdefault(session_id, []).append(running)
         running.task = asyncio.create_task(self._answer(running, session_id, text))
         running.task.add_done_callback(lambda _: self._ended(session_id, running))
@@ -143,9 +155,9 @@ class Asking:
         running.wake()
 
 
-def _over(row: int) -> Running:
+def _over(row: int, question: str) -> Running:
     """One that needs no work."""
-    running = Running(row)
+    running = Running(row, question)
     running.task = asyncio.create_task(asyncio.sleep(0))
     running.task.add_done_callback(lambda _: running.wake())
     return running

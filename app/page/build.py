@@ -76,11 +76,12 @@ def build_page(backing: Backing) -> gr.Blocks:
         shown = [chat.conversation, chat.working, chat.seen, chat.session, chat.others, chat.plotted]
         asked = [*shown, chat.box]
         kept = [chat.session, chat.plotted]
+        # While a question is under way the next one may be asked, and no press is dropped.
+        often: Any = {"trigger_mode": "multiple", **QUIET}
         watching: list[Any] = [
-            chat.box.submit(chatting.ask, [chat.box, chat.session], asked, **QUIET),
-            chat.ask.click(chatting.ask, [chat.box, chat.session], asked, **QUIET),
-            # A question may still be under way: no press is dropped meanwhile.
-            buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], trigger_mode="multiple", **QUIET),
+            chat.box.submit(chatting.ask, [chat.box, chat.session], asked, **often),
+            chat.ask.click(chatting.ask, [chat.box, chat.session], asked, **often),
+            buttons.click(_pressed(chatting, tabs), kept, [*asked, tabs], **often),
         ]
         chat.stop.click(chatting.stopped, [chat.session], shown, **QUIET)
         # Whoever leaves a conversation stops watching its question, which goes on all the same.

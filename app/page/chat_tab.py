@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from app.page.answer_html import progress_html
-from app.page.asking import Running
 from app.page.backing import Backing
 from app.page.conversation import messages
 from app.session_ids import new_session_id
@@ -80,8 +79,9 @@ class Chatting:
         running = await self._plainly(self._backing.asking.ask(session_id, text))
         yield {tab.session: session_id, tab.box: "", **await self._now(session_id)}
         async for _ in running.changes():
-            yield {tab.working: self._progress(running)}
-        yield {**await self._now(session_id), tab.working: "", tab.others: await self._titles(session_id)}
+            yield {tab.working: self._progress(session_id)}
+        now = await self._now(session_id)
+        yield {**now, tab.working: self._progress(session_id), tab.others: await self._titles(session_id)}
 
     async def opened(self, session_id: str) -> Mapping[Any, Any]:
         """What a page shows first. Without a conversation nothing is touched: a question may have been asked meanwhile."""
@@ -95,14 +95,14 @@ class Chatting:
         return {
             **await self._now(session_id),
             tab.session: session_id,
-            tab.working: self._progress(self._backing.asking.of(session_id)),
+            tab.working: self._progress(session_id),
             tab.others: await self._titles(session_id),
             tab.plotted: [],
         }
 
     async def refreshed(self, session_id: str, seen: str, plotted: list[int]) -> Mapping[Any, Any]:
         """What another tab, or a question that goes on from before a reload, has changed; nothing where nothing has."""
-        changed: dict[Any, Any] = {self._tab.working: self._progress(self._backing.asking.of(session_id))}
+        changed: dict[Any, Any] = {self._tab.working: self._progress(session_id)}
         if await self._state(session_id) != seen:
             changed |= await self._now(session_id, plotted)
         return changed
@@ -135,7 +135,9 @@ class Chatting:
     async def _state(self, session_id: str) -> str:
         return str(await self._plainly(asyncio.to_thread(self._backing.transcript.state, session_id)))
 
-    def _progress(self, running: Running | None) -> str:
+    def _progress(self, session_id: str) -> str:
+        """Of the question that is being answered."""
+        running = self._backing.asking.of(session_id)
         return progress_html(running.events, self._backing.hosts) if running is not None and not running.done else ""
 
     async def _titles(self, session_id: str) -> gr.Dropdown:

@@ -123,12 +123,16 @@ def test_stopping_ends_the_call_of_the_model_and_the_page_goes_on(look: Looked, 
     look.ask("Why is Hostile firing?")
 
 
-def test_an_answer_is_judged_while_another_question_is_under_way(look: Looked) -> None:
+def test_while_a_question_is_under_way_an_answer_is_judged_and_the_next_one_asked(look: Looked) -> None:
     look.ask("Why is Hostile firing?")
     look.tab("Alerts")
     look.page.get_by_role("button", name="Explain DiskAlmostFull").click()
     expect(look.page.locator("#working .draft")).to_contain_text("The alert fires", timeout=30_000)
     look.page.get_by_role("button", name="This answer helped").click()
     expect(look.page.get_by_text("Kept, thank you")).to_be_visible()
+    look.box.fill("Why is Hostile firing now?")
+    look.box.press("Enter")
+    expect(look.page.locator("#conversation .asked")).to_have_count(3)
+    expect(look.page.locator("#working .draft")).to_contain_text("The alert fires")
     look.page.get_by_role("button", name="Stop").click()
-    expect(look.page.locator("#conversation .problem")).to_contain_text("interrupted")
+    expect(look.page.locator("#conversation .problem")).to_have_count(2)

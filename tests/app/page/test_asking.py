@@ -158,12 +158,20 @@ async def test_another_conversation_is_not_seen(asking) -> None:
     await over(running)
 
 
-async def test_of_two_at_once_the_last_is_the_one_under_way(held) -> None:
+async def test_of_two_at_once_the_first_is_the_one_under_way(held) -> None:
     asking, _ = held
-    one, other = [await asking.ask("night", UNSURE) for _ in range(2)]
-    assert asking.of("night") is other
+    one, other = [await asking.ask("night", text) for text in (UNSURE, WHY)]
+    assert asking.of("night") is one
     assert asking.find("night", one.row) is one
     assert asking.find("night", other.row) is other
+    await asking.aclose()
+
+
+async def test_a_question_that_is_sent_twice_is_asked_once(held, transcript) -> None:
+    asking, _ = held
+    one, again = await asyncio.gather(asking.ask("night", UNSURE), asking.ask("night", f" {UNSURE}"))
+    assert one is again
+    assert len(rows(transcript)) == 1
     await asking.aclose()
 
 
