@@ -43,10 +43,12 @@ def chat_tab() -> ChatTab:
     session = gr.BrowserState("", storage_key="sre-session", secret="sre-session")  # noqa: S106
     seen, plotted = gr.State(""), gr.State([])
     with gr.Row():
-        others = gr.Dropdown([], label="Conversation", scale=4, min_width=160, filterable=False)
-        new = gr.Button("New conversation", scale=1, min_width=120)
+        others = gr.Dropdown(
+            [], label="Conversation", show_label=False, container=False, scale=4, min_width=160, filterable=False
+        )
+        new = gr.Button("New conversation", size="md", scale=1, min_width=120)
     conversation = gr.Chatbot(
-        show_label=False, label="Conversation", height="max(320px, calc(100vh - 27rem))", layout="panel", autoscroll=False, buttons=[], feedback_options=None,
+        show_label=False, label="Conversation", height="max(320px, calc(100vh - 24rem))", layout="panel", autoscroll=False, buttons=[], feedback_options=None,
         placeholder="Ask a question, or take one of those below.", elem_id="conversation",
     )  # fmt: skip
     working = gr.HTML("", elem_id="working")

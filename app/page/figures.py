@@ -76,13 +76,16 @@ def timeline_figure(timeline: Timeline, zone: ZoneInfo, entity: str | None = Non
         for kind, look in KINDS.items()
         if any(event.kind == kind for event in events)
     ]
-    layout = _layout("", max(260, 90 + 24 * len(lanes)))
+    layout = _layout("", max(260, 160 + 24 * len(lanes)))
     layout["yaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": lanes, "automargin": True}
+    layout["yaxis"]["range"] = [-0.6, len(lanes) - 0.4]
     layout["xaxis"]["range"] = _local([timeline.window.start.timestamp(), timeline.window.end.timestamp()], zone)
-    _dated(layout, timeline.window.end, zone)
-    layout |= {"dragmode": "zoom", "hovermode": "closest"}
+    # It may be taller than a screen: time and legend stand above it. On a phone ticks stand upright, where they do not fit.
+    layout["xaxis"] |= {"side": "top", "tickangle": "auto", "tickformat": "%H:%M\n%Y-%m-%d"}
+    layout["legend"] |= {"xref": "container", "yref": "container", "y": 1}
+    layout |= {"dragmode": "zoom", "hovermode": "closest", "margin": {"l": 56, "r": 16, "t": 130, "b": 28}}
     if timeline.onset is not None:
-        layout |= _onset(timeline.onset, zone)
+        layout |= _onset(timeline.onset, zone, below=True)
     return {"data": traces, "layout": layout, "config": {"scrollZoom": True, "displaylogo": False}}
 
 
@@ -168,15 +171,14 @@ def _events(events: Sequence[Event], name: str, colour: str, symbol: str, zone: 
     }
 
 
-def _onset(at: datetime, zone: ZoneInfo) -> dict[str, Any]:
+def _onset(at: datetime, zone: ZoneInfo, *, below: bool = False) -> dict[str, Any]:
+    place = {"y": 0, "yanchor": "top"} if below else {"y": 1, "yanchor": "bottom"}
     x = _local([at.timestamp()], zone)[0]
     line = {"color": VERMILLION, "width": 2, "dash": "dash"}
     return {
         "shapes": [{"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line}],
-        "annotations": [
-            {"x": x, "yref": "paper", "y": 1, "yanchor": "bottom", "text": "onset", "showarrow": False, "font": {"size": 12}}
-        ],
-    }  # fmt: skip
+        "annotations": [{"x": x, "yref": "paper", **place, "text": "onset", "showarrow": False, "font": {"size": 12}}],
+    }
 
 
 def _layout(title: str, height: int) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import gradio as gr
 from gradio.components.plot import PlotData
@@ -14,14 +16,18 @@ from gradio.components.plot import PlotData
 from app.page.backing import Backing
 from app.page.figures import KINDS, timeline_figure
 from app.page.safe_html import when
-from core.clock import parse_at
-from core.errors import SreError
+from core.clock import now
+from core.errors import InvalidInput, SreError
 from core.vocabulary import Timeline
+from pipeline.conversation import cut
 from pipeline.time_lengths import parse_length
+from pipeline.when import parse_window
 from pipeline.wording import plural
 
 LENGTHS = ["30m", "2h", "6h", "24h"]
 EVERYTHING = "everything"
+MOMENTS = "03:10, last night, monday 18:00 or 2026-11-20T03:10Z"
+MAX_MOMENT = 60
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class TimelineTab:
 def timeline_tab() -> TimelineTab:
     with gr.Row():
         around = gr.Dropdown(LENGTHS, value="2h", label="To both sides of", min_width=120, filterable=False)
-        moment = gr.Textbox(label="Moment", placeholder="now, or 2026-11-20T03:10:00Z", min_width=160)
+        moment = gr.Textbox(label="Moment", placeholder="now, 03:10, last night …", min_width=160)
         entity = gr.Dropdown([EVERYTHING], value=EVERYTHING, label="Host or service", min_width=160)
         show = gr.Button("Show", variant="primary", min_width=80)
     told = gr.HTML("")
@@ -61,9 +67,7 @@ def looking(backing: Backing) -> Callable[[str, str, str], Awaitable[tuple[Any, 
 
     async def look(moment: str, around: str, entity: str) -> tuple[Any, Any, Any, Any]:
         try:
-            asked = moment.strip().lower()
-            at = parse_at(moment, field="Moment") if asked not in {"", "now"} else None
-            found = await backing.timeline(at, parse_length(around, field="around"))
+            found = await backing.timeline(*_looked_at(moment, parse_length(around, field="around"), backing.zone))
         except SreError as error:
             raise gr.Error(str(error), print_exception=False) from None
         names = sorted({event.entity for event in found.events if event.entity})
@@ -77,6 +81,18 @@ def looking(backing: Backing) -> Callable[[str, str, str], Awaitable[tuple[Any, 
         )
 
     return look
+
+
+def _looked_at(moment: str, around: timedelta, zone: ZoneInfo) -> tuple[datetime | None, timedelta]:
+    """The moment that somebody's words name, and how far to look to both sides: a stretch of time is seen whole. Raises InvalidInput."""
+    asked = cut(moment.strip(), MAX_MOMENT)
+    if asked.lower() in {"", "now"}:
+        return None, around
+    named = parse_window(asked, now=now(), zone=zone)
+    if named is None:
+        raise InvalidInput(f"Moment: {asked!r} is no time of the past; write it like {MOMENTS}")
+    half = (named.window.end - named.window.start) / 2
+    return (named.at, around) if named.at else (named.window.start + half, max(half, around))
 
 
 def _told(found: Timeline) -> str:
