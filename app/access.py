@@ -46,9 +46,8 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-DOCUMENTATION = ("/docs", "/redoc")
-"""Pages of FastAPI's, which load their script from a public server, where there is a way to it; no text from outside is shown there."""
 HARDENING = (
+    (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
@@ -171,7 +170,7 @@ class Doorkeeper:
                 await JSONResponse({"error": problem}, status)(scope, receive, send)
                 return
             CALLER.set((scope.get("client") or ("",))[0])
-            send = _with_own_headers(send, scope["path"])
+            send = _with_own_headers(send)
         await self._app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
@@ -208,18 +207,17 @@ def _same_place(origin: str, called: re.Match[str]) -> bool:
     return sender["name"] == called["name"] and (sender["port"] or default) == (called["port"] or default)
 
 
-def _with_own_headers(send: Send, path: str) -> Send:
+def _with_own_headers(send: Send) -> Send:
     """No other origin may read anything, and the page may load nothing from one.
 
     Gradio allows every origin, cookies included, where it is reached by any but a loopback name.
     """
-    own = HARDENING if path.startswith(DOCUMENTATION) else (*HARDENING, (b"content-security-policy", POLICY.encode()))
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message.get("headers", ())
             kept = [each for each in headers if not each[0].lower().startswith(b"access-control-")]
-            message["headers"] = [*kept, *((name, value) for name, value in own if name not in dict(kept))]
+            message["headers"] = [*kept, *((name, value) for name, value in HARDENING if name not in dict(kept))]
         await send(message)
 
     return sent

@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Body, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -102,14 +103,14 @@ def build_api(settings: Settings, *, page: bool = False) -> FastAPI:
             await asking.aclose()
         await asyncio.to_thread(traces.close)
 
-    api = FastAPI(
+    # Dependencies do not reach the documentation, so a server with a token has none; the same is in the repository (docs/openapi.json).
+    new_api = partial(FastAPI, openapi_url=None) if settings.api_token else partial(FastAPIOffline, redoc_url=None)
+    api = new_api(
         title="Homelab SRE assistant",
         summary="Explains what is wrong in a homelab, from evidence. It advises and never acts.",
         version="0.1.0",
         responses={401: {"model": Problem}, 422: {"model": Problem}},
         dependencies=[Depends(bearer_required(settings))],
-        # Dependencies do not reach the documentation; the same is in the repository (docs/openapi.json).
-        openapi_url=None if settings.api_token else "/openapi.json",
         lifespan=closing,
     )
     api.add_middleware(Doorkeeper, names=names_served(settings))

@@ -131,6 +131,14 @@ def test_the_timeline_shows_alerts_changes_and_the_suspect_of_one_entity(look: L
     expect(look.page.locator("#timeline .ytick")).to_have_count(1, timeout=40_000)
 
 
+def test_the_documentation_of_the_api_needs_no_other_server(served: Served) -> None:
+    with looking_at(served.url) as (look,):
+        look.page.goto(f"{served.url}/docs")
+        expect(look.page.get_by_text("/ask/stream").first).to_be_visible()
+        assert look.foreign == []
+        assert look.errors == []
+
+
 def test_feedback_is_kept_and_exported_as_a_case(look: Looked, served: Served) -> None:
     look.ask("Is there a runbook for restarting the DNS stack?")
     look.page.get_by_role("button", name="This answer helped").click()
