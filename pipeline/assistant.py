@@ -21,6 +21,7 @@ import dspy
 
 from core import clock
 from core.errors import ModelError, ModelUnavailable, SreError
+from core.redact import redact
 from core.telemetry import DEGRADED, GAPS, QUESTION_SECONDS, QUESTIONS, Meter, metered
 from core.vocabulary import Answer, Program
 from pipeline.brief import Brief
@@ -103,7 +104,7 @@ class Assistant(dspy.Module):
         inquiry.ends = asyncio.get_running_loop().time() + self.deadline_s
         tell(
             Plan(
-                question=text,
+                question=redact(text),
                 at=asked_at,
                 sources=self._sources.names,
                 model=self.model,

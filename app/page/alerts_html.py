@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from app.page.safe_html import link, when
 from core.vocabulary import Alert
 from pipeline.alert_evidence import severity_rank
+from pipeline.conversation import cut
 from pipeline.wording import plural
 
 MOST_LISTED = 8
 """Of one name; the others are counted."""
+MAX_SUMMARY = 300
 SUGGESTED = 3
 _PORT = re.compile(r"^([^:]+|\[[^]]+\]):\d+$")
 """Behind the name of a host; a URL has colons of its own."""
@@ -46,7 +48,7 @@ def headline(alerts: Sequence[Alert] | None, now: datetime, zone: ZoneInfo) -> s
         return f'<span class="good">No alert is firing.</span>{quiet}'
     worst = min(firing, key=lambda alert: (severity_rank(alert), alert.starts_at))
     others = f", and {plural(len(firing) - 1, 'more alert')}" if len(firing) > 1 else ""
-    told = f'<span class="bad">{escape(f"{worst.name} ({worst.severity}): {worst.summary}")}</span>'
+    told = f'<span class="bad">{escape(f"{worst.name} ({worst.severity}): {cut(worst.summary, MAX_SUMMARY)}")}</span>'
     return f"{told}, since {when(worst.starts_at, zone, now=now)}{others}"
 
 
@@ -93,7 +95,7 @@ def _line(alert: Alert, now: datetime, zone: ZoneInfo, hosts: Mapping[str, str])
     where = _place(alert)
     opened = link(alert.link, hosts)
     since = f"since {when(alert.starts_at, zone, now=now)}"
-    return f"{''.join(told)}<b>{escape(where)}</b>: {escape(alert.summary)} · {since} {opened}"
+    return f"{''.join(told)}<b>{escape(where)}</b>: {escape(cut(alert.summary, MAX_SUMMARY))} · {since} {opened}"
 
 
 def _place(alert: Alert) -> str:

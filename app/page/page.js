@@ -32,6 +32,10 @@ document.addEventListener("click", (event) => {
   trigger("click", button.dataset.action === "judge" ? judged(button) : { ...button.dataset });
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches(".comment input")) event.target.nextElementSibling.click();
+});
+
 // A new question moves to the top of the conversation, so that its answer is read from its beginning.
 let questions = 0;
 new MutationObserver(() => {

@@ -143,7 +143,7 @@ def test_feedback_is_kept_and_exported_as_a_case(look: Looked, served: Served) -
     look.ask("Is there a runbook for restarting the DNS stack?")
     look.page.get_by_role("button", name="This answer helped").click()
     look.page.get_by_role("textbox", name="Comment").fill("found it at once")
-    look.page.get_by_role("button", name="Send comment").click()
+    look.page.keyboard.press("Enter")
     expect(look.page.get_by_text("Comment kept")).to_be_visible()
     kept = Transcript(Store(served.data_dir / FILE_NAME)).judged()
     assert [(said.verdict, said.comment) for said in kept] == [("up", "found it at once")]

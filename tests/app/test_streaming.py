@@ -309,6 +309,11 @@ def test_without_a_source_there_is_a_stream_all_the_same(url) -> None:
     assert events[-1][1]["gaps"]
 
 
+def test_a_secret_in_the_question_is_not_told_again(url) -> None:
+    with posted(url, "/ask/stream", question="does password=hunter2Hunter2 still open jellyfin?") as response:
+        assert b"hunter2" not in response.read()
+
+
 def test_two_streams_at_once_do_not_mix(url) -> None:
     questions = ["tell me a joke", "weekly report", "how are you?"] * 4
     found: dict[int, list[Event]] = {}
