@@ -17,6 +17,7 @@ from core import clock
 from core.redact import redact
 from core.store import METADATA, Store
 from core.vocabulary import Answer
+from pipeline.conversation import MAX_RECENT
 
 Verdict = Literal["up", "down"]
 KEPT_FOR = timedelta(days=30)
@@ -109,6 +110,13 @@ class Transcript:
         with self._store.read() as connection:
             rows = connection.execute(select(_ROWS).where(_ROWS.c.verdict.is_not(None)).order_by(_ROWS.c.id)).all()
         return [_said(row) for row in rows]
+
+    def before(self, said: Said) -> tuple[str, ...]:
+        """The questions of its conversation that were answered before it, oldest first, as many as a follow-up can mean."""
+        earlier = (_ROWS.c.session_id == said.session_id) & (_ROWS.c.id < said.id) & _ROWS.c.answer.is_not(None)
+        newest_first = select(_ROWS.c.question).where(earlier).order_by(_ROWS.c.id.desc()).limit(MAX_RECENT)
+        with self._store.read() as connection:
+            return tuple(reversed(connection.scalars(newest_first).all()))
 
     def conversations(self, limit: int = 20) -> Sequence[Talked]:
         """Those that somebody spoke in last, newest first."""

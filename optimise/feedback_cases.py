@@ -15,7 +15,7 @@ from optimise.cases import Case
 
 @dataclass(frozen=True)
 class Judged:
-    """A question, its answer, and what a person thought of it. `number` names it."""
+    """A question, its answer, and what a person thought of it. `number` names it; `before` are the questions that it follows, oldest first."""
 
     number: int
     at: datetime
@@ -23,6 +23,7 @@ class Judged:
     answer: Answer
     verdict: Literal["up", "down"]
     comment: str = ""
+    before: tuple[str, ...] = ()
 
 
 def as_yaml(judged: Sequence[Judged]) -> str:
@@ -36,12 +37,13 @@ def as_yaml(judged: Sequence[Judged]) -> str:
 
 def case_of(judged: Judged) -> dict[str, Any]:
     """Only what is told: defaults are left out."""
+    expected = _expected(judged.answer) if judged.verdict == "up" else {}
     case = Case.model_validate(
         {
             "id": f"feedback-{judged.at:%Y%m%d}-{judged.number}",
             "kind": "feedback_helped" if judged.verdict == "up" else "feedback_wrong",
             "note": _note(judged),
-            "turns": [{"question": judged.question, "expect": _expected(judged.answer) if judged.verdict == "up" else {}}],
+            "turns": [*({"question": earlier} for earlier in judged.before), {"question": judged.question, "expect": expected}],
         }
     )  # fmt: skip
     found: dict[str, Any] = case.model_dump(mode="json", exclude_unset=True)

@@ -24,10 +24,10 @@ def feedback(
     from optimise.feedback_cases import Judged, as_yaml
 
     database = load_settings().data_dir / FILE_NAME
-    said = Transcript(Store(database)).judged() if database.exists() else []
+    transcript = Transcript(Store(database))
     judged = [
-        Judged(each.id, each.at, each.question, each.answer, each.verdict, each.comment)
-        for each in said
+        Judged(each.id, each.at, each.question, each.answer, each.verdict, each.comment, transcript.before(each))
+        for each in (transcript.judged() if database.exists() else [])
         if each.answer is not None and each.verdict is not None
     ]
     if not judged:
