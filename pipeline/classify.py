@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import ValidationError
 from rapidfuzz import fuzz
 
 from core.errors import ConfigurationError, InvalidInput
 from core.redact import redact
 from core.vocabulary import Alert, Frozen, Intent, Window
+from core.yaml_files import load_shipped
 from pipeline.brief import Question
 from pipeline.signals import load_domain, split_camel_case
 from pipeline.when import parse_window
@@ -60,7 +60,7 @@ class Rules(Frozen):
 def load_rules(path: Path = INTENTS_FILE) -> Rules:
     """Raises ConfigurationError naming the field that is wrong."""
     try:
-        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Rules.model_validate(load_shipped(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from core.yaml_files import load_shipped
 from pipeline.signals import load_domain
 
 FALLBACK = "general"
@@ -26,4 +25,4 @@ def general_steps(*texts: str) -> list[str]:
 def load_general_steps() -> dict[str, list[str]]:
     """By family."""
     text = Path(__file__).with_name("general_steps.yaml").read_text(encoding="utf-8")
-    return {family: [str(step) for step in steps] for family, steps in yaml.safe_load(text).items()}
+    return {family: [str(step) for step in steps] for family, steps in load_shipped(text).items()}

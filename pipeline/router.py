@@ -12,11 +12,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ConfigurationError, KnowledgeError
 from core.vocabulary import Intent
+from core.yaml_files import load_shipped
 from pipeline.brief import Gaps, Question
 from tools.inventory import Inventory
 
@@ -151,7 +151,7 @@ def load_examples(path: Path = EXAMPLES_FILE) -> dict[Intent, tuple[str, ...]]:
     """Raises ConfigurationError naming the field that is wrong."""
     try:
         found: dict[Intent, tuple[str, ...]] = TypeAdapter(dict[Intent, tuple[str, ...]]).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8"))
+            load_shipped(path.read_text(encoding="utf-8"))
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from core.errors import ConfigurationError
 from core.vocabulary import CauseKind, Frozen
+from core.yaml_files import load_shipped
 
 SIGNALS_FILE = Path(__file__).with_name("signals.yaml")
 
@@ -127,7 +128,7 @@ def split_camel_case(text: str) -> str:
 def load_domain(path: Path = SIGNALS_FILE) -> Domain:
     """Read and check the file. Raises ConfigurationError naming the field that is wrong."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_shipped(path.read_text(encoding="utf-8"))
         domain = Domain(
             signals={name: Signal(name=name, **body) for name, body in raw["signals"].items()},
             families=tuple(Family(name=name, **body) for name, body in raw["families"].items()),

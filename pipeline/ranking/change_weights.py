@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from core.vocabulary import CauseKind
+from core.yaml_files import load_shipped
 
 
 @dataclass(frozen=True)
@@ -59,5 +58,5 @@ NONE_SIGNS = ("always", "seldom_by_change", "fills_up", "ran_out")
 @cache
 def load_weights() -> ChangeWeights:
     """The shipped weights."""
-    document = yaml.safe_load(FITTED.read_text(encoding="utf-8"))
+    document = load_shipped(FITTED.read_text(encoding="utf-8"))
     return ChangeWeights(document["signs"], document["none"], document["bar"])

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-import yaml
+from core.yaml_files import load_shipped
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -50,7 +50,7 @@ class Topics:
 @cache
 def load_topics() -> Topics:
     """The shipped topics."""
-    document = yaml.safe_load(Path(__file__).with_name("topics.yaml").read_text(encoding="utf-8"))
+    document = load_shipped(Path(__file__).with_name("topics.yaml").read_text(encoding="utf-8"))
     of_word: dict[str, set[str]] = {}
     for topic, listed in document["topics"].items():
         for word in listed:

@@ -6,8 +6,7 @@ import re
 from functools import cache, lru_cache
 from pathlib import Path
 
-import yaml
-
+from core.yaml_files import load_shipped
 from tools.knowledge.vocabulary import vocabulary
 
 _WORDS_FILE = Path(__file__).with_name("words.yaml")
@@ -60,7 +59,7 @@ WORD = re.compile(r"[A-Za-z]{3,40}")
 @cache
 def words(kind: str) -> frozenset[str]:
     """A list of `words.yaml`."""
-    return frozenset(yaml.safe_load(_WORDS_FILE.read_text(encoding="utf-8"))[kind].split())
+    return frozenset(load_shipped(_WORDS_FILE.read_text(encoding="utf-8"))[kind].split())
 
 
 @lru_cache(maxsize=20_000)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from core.yaml_files import LOADER
+
 MAX_NESTING = 200
 """Deeper than anyone writes; libyaml's composer recurses, and ends the process when its stack does."""
 _OBVIOUSLY_FLAT = 2000
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # YAML breaks lines at these as well; a line here ends at \n, as it does for whoever shows it.
 _ONLY_NEWLINES = str.maketrans(dict.fromkeys("\r\x85\u2028\u2029", " "))
 
@@ -46,7 +47,7 @@ def compose(text: str) -> list[Node]:
     """The root node of each document that is not empty. Raises yaml.YAMLError."""
     text = text.translate(_ONLY_NEWLINES)
     check_nesting(text)
-    roots = yaml.compose_all(text, Loader=_LOADER)
+    roots = yaml.compose_all(text, Loader=LOADER)
     return [root for root in roots if not (isinstance(root, ScalarNode) and not root.value)]
 
 
@@ -87,7 +88,7 @@ def check_nesting(text: str) -> None:
     if text.count("[") + text.count("{") <= _OBVIOUSLY_FLAT and len(max(text.split("\n"), key=len)) <= _OBVIOUSLY_FLAT:
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_NESTING:

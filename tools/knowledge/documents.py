@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
+from core.yaml_files import LOADER
 from tools.knowledge.ansible import read_ansible, without_vault
 from tools.knowledge.ansible_place import INVENTORIES, TEMPLATES, YAML, Part, in_inventory, subject_of
 from tools.knowledge.ansible_yaml import check_nesting
@@ -150,7 +151,7 @@ def paragraphs(lines: tuple[str, ...]) -> Iterator[tuple[int, int]]:
 
 def _check_yaml(text: str) -> None:
     """Events only: nothing is built, so no tag runs and no alias is expanded."""
-    for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    for _ in yaml.parse(text, Loader=LOADER):
         pass
 
 

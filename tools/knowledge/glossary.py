@@ -9,7 +9,7 @@ import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-import yaml
+from core.yaml_files import load_shipped
 
 LONGEST_NAME = 3
 """Words in a glossary entry's name."""
@@ -35,5 +35,4 @@ def gloss_of(path: str, group: str) -> str:
 def load_glossary() -> dict[str, str]:
     """By name, lower case."""
     text = Path(__file__).with_name("glossary.yaml").read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {str(name): str(words) for name, words in yaml.load(text, Loader=loader).items()}  # noqa: S506 - a safe loader
+    return {str(name): str(words) for name, words in load_shipped(text).items()}
