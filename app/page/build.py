@@ -24,6 +24,7 @@ from pipeline.firing import current_alerts
 PATH = "/page"
 INCIDENTS = "No incident is kept yet. This tab will list them with their root cause analyses; until then, ask “draft a root cause analysis”, or POST /rca."
 REPORTS = "No report is written yet. This tab will show the weekly reliability report once it is built."
+LOOKING = '<span class="hint">Looking at what fires …</span>'
 LIVE_S = 5.0
 """How often what fires, and what another tab said, is looked at."""
 HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def mount_page(api: FastAPI, backing: Backing, *, login: Login | None = None) ->
 
 def build_page(backing: Backing) -> gr.Blocks:
     with gr.Blocks(title="Homelab SRE assistant", analytics_enabled=False) as page:
-        live = gr.HTML("", elem_id="now")
+        live = gr.HTML(LOOKING, elem_id="now")
         with gr.Tabs(selected="chat") as tabs:
             with gr.Tab("Chat", id="chat"):
                 chat = chat_tab()
@@ -101,6 +102,7 @@ def build_page(backing: Backing) -> gr.Blocks:
         async def of_service() -> str:
             return await reliability_html(backing)
 
+        page.load(of_service, None, reliability, **QUIET)
         of_reliability.select(of_service, None, reliability, **PRIVATE)
         of_evals.select(listing(backing), None, [evals.runs, evals.before, evals.after], **PRIVATE)
         evals.compare.click(comparing(backing), [evals.before, evals.after], evals.compared, **PRIVATE)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from evaluation_reports import case, report
-from page_in_chromium import CHROMIUM, PHONE, Looked, Served, looking_at
-from playwright.sync_api import expect
+from page_in_chromium import CHROMIUM, DESK, PHONE, Looked, Served, looking_at
+from playwright.sync_api import Route, expect
 
 from app.transcript import Transcript
 from core.store import FILE_NAME, Store
@@ -205,6 +205,32 @@ def test_a_phone_shows_every_tab_without_scrolling_sideways(served: Served, sche
             look.picture(f"phone-{scheme}-{name.lower()}")
             assert look.too_wide <= 0, name
         assert look.errors == []
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_nothing_moves_from_under_a_click_when_what_fires_comes_in(served: Served, size: dict[str, int]) -> None:
+    with looking_at(served.url, size=size) as (look,):
+        held: list[Route] = []
+        released = False
+
+        def hold(route: Route) -> None:
+            route.continue_() if released else held.append(route)
+
+        look.page.route("**/queue/join*", hold)
+        look.page.goto(look.url)
+        tab = look.page.get_by_role("tab", name="Reliability", exact=True)
+        for each in (look.box, tab):
+            each.wait_for()
+        look.page.wait_for_timeout(2_000)  # as long as a font or a style may take
+        before = [each.bounding_box() for each in (look.box, tab)]
+        assert held
+        released = True
+        for route in held:
+            route.continue_()
+        expect(look.page.locator("#now")).to_contain_text("DnsServerFailing")
+        look.page.locator("#suggestions button", has_text="DnsServerFailing").wait_for()
+        look.page.wait_for_timeout(500)
+        assert [each.bounding_box() for each in (look.box, tab)] == before
 
 
 def test_times_tell_utc_on_hover(look: Looked) -> None:

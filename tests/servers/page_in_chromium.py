@@ -101,6 +101,7 @@ class Looked:
     def open(self, path: str = "/") -> None:
         self.page.goto(self.url + path)
         self.box.wait_for()
+        expect(self.page.locator("#now .hint")).to_have_count(0)  # what fires is known: the page is at rest
 
     @property
     def box(self) -> Any:
@@ -119,7 +120,9 @@ class Looked:
         return str(shown.inner_text())
 
     def tab(self, name: str) -> None:
-        self.page.get_by_role("tab", name=name, exact=True).click()
+        tab = self.page.get_by_role("tab", name=name, exact=True)
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
 
     def picture(self, name: str) -> None:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
